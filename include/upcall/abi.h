@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What hypervisor and guest share, for x86-64 guests: the words of both event channel ABIs.
+ *
+ * A word that the guest can write has its own type, so that a plain read or write of one does not
+ * compile into an access: use the accessors of lib/atomic.h (inside the library) or
+ * __atomic_*_n() on `.raw` (elsewhere). Layouts equal Xen's public headers; tests/unit/lib/abi.c
+ * asserts it.
+ */
+#ifndef UPCALL_ABI_H
+#define UPCALL_ABI_H
+
+#include <stdint.h>
+
+typedef struct {
+	uint8_t raw;
+} uc_g8;
+typedef struct {
+	uint32_t raw;
+} uc_g32;
+typedef struct {
+	uint64_t raw;
+} uc_g64;
+
+#define UC_FRAME_SIZE 4096u
+
+/* FIFO event word: xen/event_channel.h, EVTCHN_FIFO_*. */
+#define UC_FIFO_PENDING_BIT	 31
+#define UC_FIFO_MASKED_BIT	 30
+#define UC_FIFO_LINKED_BIT	 29
+#define UC_FIFO_BUSY_BIT	 28
+#define UC_FIFO_PENDING		 (1u << UC_FIFO_PENDING_BIT)
+#define UC_FIFO_MASKED		 (1u << UC_FIFO_MASKED_BIT)
+#define UC_FIFO_LINKED		 (1u << UC_FIFO_LINKED_BIT)
+#define UC_FIFO_BUSY		 (1u << UC_FIFO_BUSY_BIT)
+#define UC_FIFO_LINK_BITS	 17
+#define UC_FIFO_LINK_MASK	 ((1u << UC_FIFO_LINK_BITS) - 1)
+
+#define UC_FIFO_PRIORITY_MAX	 0u
+#define UC_FIFO_PRIORITY_DEFAULT 7u
+#define UC_FIFO_PRIORITY_MIN	 15u
+#define UC_FIFO_QUEUES		 (UC_FIFO_PRIORITY_MIN + 1)
+
+#define UC_FIFO_PORTS		 (1u << UC_FIFO_LINK_BITS)
+#define UC_FIFO_WORDS_PER_PAGE	 (UC_FRAME_SIZE / 4)
+#define UC_FIFO_PAGES		 (UC_FIFO_PORTS / UC_FIFO_WORDS_PER_PAGE)
+
+/* 64 words of 64 bits. */
+#define UC_2L_PORTS   4096u
+
+#define UC_VIRQS      24u
+
+#define UC_DOMID_HOST 0u
+#define UC_DOMID_SELF 0x7ff0u
+
+struct uc_fifo_control_block {
+	uc_g32 ready;
+	uint32_t reserved;
+	uc_g32 head[UC_FIFO_QUEUES];
+};
+
+struct uc_vcpu_info {
+	uc_g8 upcall_pending;
+	uc_g8 upcall_mask;
+	uint8_t pad[6];
+	uc_g64 pending_sel;
+	uint8_t arch[16];
+	uint8_t time[32]; /* pvclock: the host's business, not the library's */
+};
+
+/* vCPUs beyond these must register a vcpu_info of their own. */
+#define UC_LEGACY_VCPUS 32u
+
+struct uc_shared_info {
+	struct uc_vcpu_info vcpu_info[UC_LEGACY_VCPUS];
+	uc_g64 pending[64];
+	uc_g64 mask[64];
+	uint32_t wc_version;
+	uint32_t wc_sec;
+	uint32_t wc_nsec;
+	uint32_t wc_sec_hi;
+};
+
+#endif

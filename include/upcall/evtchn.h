@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Event channels, the hypervisor's half: domains, vCPUs, ports; the 2-level and the FIFO ABI.
+ *
+ * Memory: every structure here is the caller's; the library allocates nothing. Structures must be
+ * zero-filled before their init function, and must not move.
+ *
+ * Threads: every function may be called from any thread at any time between init and destroy of
+ * the objects it names. Raising (uc_send, uc_virq_raise, uc_endpoint_raise) takes at most the locks
+ * of one port and two queues, and no lock at all when the event is already on its way or masked.
+ * Everything that changes a channel takes its domain's lock.
+ *
+ * Errors are negative errno values as Xen gives them (xen/errno.h; equal to Linux's on x86).
+ */
+#ifndef UPCALL_EVTCHN_H
+#define UPCALL_EVTCHN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <upcall/abi.h>
+#include <upcall/host.h>
+
+struct uc_endpoint;
+
+enum uc_port_kind {
+	UC_PORT_FREE = 0,
+	UC_PORT_RESERVED,    /* port 0 */
+	UC_PORT_UNBOUND,     /* waits for a peer */
+	UC_PORT_INTERDOMAIN, /* joined to a port of a domain */
+	UC_PORT_HOST,	     /* joined to a host end point; to the guest: interdomain, domid 0 */
+	UC_PORT_VIRQ,
+	UC_PORT_IPI,
+};
+
+/* One 64-bit word, read by senders without a lock: what a send on this port reaches. */
+struct uc_peer {
+	uint8_t kind; /* enum uc_port_kind */
+	uint8_t unused;
+	uint16_t domid; /* UNBOUND: who may bind; INTERDOMAIN: the other end's domain */
+	uint32_t index; /* INTERDOMAIN: the other end's port; VIRQ: its number */
+};
+
+/* One 64-bit word: where this port's events go, and where the last one went. */
+struct uc_route {
+	uint16_t vcpu;
+	uint8_t priority;
+	uint8_t usable; /* neither free nor reserved */
+	uint16_t last_vcpu;
+	uint8_t last_priority;
+	uint8_t unused;
+};
+
+/* A port's private state: one cache line, never visible to the guest. */
+struct uc_port {
+	union {
+		struct uc_route route;
+		uint64_t route_word;
+	};
+	union {
+		struct uc_peer peer;
+		uint64_t peer_word;
+	};
+	struct uc_endpoint *endpoint; /* HOST: the other end */
+	uint64_t events;	      /* times PENDING went from 0 to 1 since the port was bound */
+	uint32_t in_endpoint;	      /* threads inside endpoint->notify() */
+	uint32_t lock;
+	uint8_t parked; /* raised while the guest had no memory for its event word yet */
+} __attribute__((aligned(64)));
+
+struct uc_queue {
+	uint32_t lock;
+	uint32_t tail; /* last port linked here; may have been consumed since; 0 = none */
+} __attribute__((aligned(64)));
+
+struct uc_vcpu {
+	struct uc_domain *domain;
+	uint32_t id;
+	uint32_t poll_port; /* sleeping in SCHEDOP_poll: 0 no, a port, or UINT32_MAX for several */
+	struct uc_vcpu_info *info; /* guest memory, or `no_info` */
+	struct uc_fifo_control_block *control;
+	uint64_t upcalls;
+	uint32_t virq_port[UC_VIRQS];
+	bool info_registered;
+	struct uc_vcpu_info no_info; /* stands in until the guest has given one */
+	struct uc_queue queue[UC_FIFO_QUEUES];
+};
+
+struct uc_abi;
+
+struct uc_domain {
+	struct uc_host *host;
+	const struct uc_abi *abi;
+	struct uc_port *ports;
+	uint32_t nr_ports;    /* capacity of `ports` */
+	uint32_t valid_ports; /* ports below have been allocated at least once; only grows */
+	uint32_t first_free;  /* no free port lies below */
+	uint32_t nr_vcpus;
+	struct uc_vcpu *vcpus;
+	uint32_t lock;
+	uint32_t pollers; /* vCPUs in SCHEDOP_poll */
+	uint16_t id;
+	struct uc_shared_info *shared_info;
+	uint32_t nr_words; /* event words that have a page */
+	uc_g32 *event_page[UC_FIFO_PAGES];
+};
+
+struct uc_domain_config {
+	struct uc_host *host;
+	uint16_t id; /* below host->nr_domains, free, not UC_DOMID_HOST */
+	struct uc_vcpu *vcpus;
+	uint32_t nr_vcpus; /* 1 to 32768 */
+	struct uc_port *ports;
+	uint32_t nr_ports; /* 2 to UC_FIFO_PORTS; port 0 is never used */
+};
+
+/* Enters the domain in host->domains. -EINVAL for a bad configuration, -EEXIST for a taken id. */
+int uc_domain_init(struct uc_domain *d, const struct uc_domain_config *config);
+/*
+ * Closes every port, gives back every mapped frame, leaves host->domains. Before freeing the
+ * memory the caller must know that no thread is still inside a library call that may name `d`.
+ */
+void uc_domain_destroy(struct uc_domain *d);
+
+/*
+ * The guest's shared_info is frame `gfn` (XENMEM_add_to_physmap). May be called again: the contents
+ * move. -EINVAL when the frame is not RAM.
+ */
+int uc_domain_set_shared_info(struct uc_domain *d, uint64_t gfn);
+/*
+ * VCPUOP_register_vcpu_info: once per vCPU. Everything is then marked pending and the upcall is
+ * raised, as Xen does, because what was raised before may have gone unseen. -EBUSY the second time,
+ * -EINVAL for a bad offset or frame, -ENXIO when the structure would cross the page.
+ */
+int uc_vcpu_set_info(struct uc_vcpu *v, uint64_t gfn, uint32_t offset);
+
+/* ---- Channels: the EVTCHNOPs with typed arguments, for any domain, unchecked for privilege. ----
+ */
+
+int uc_alloc_unbound(struct uc_domain *d, uint16_t remote_domid, uint32_t *port);
+/* The new local port starts pending: a notification sent before the bind may have been dropped. */
+int uc_bind_interdomain(struct uc_domain *d, uint16_t remote_domid, uint32_t remote_port,
+			uint32_t *port);
+/* -EEXIST when v has that VIRQ already, -EBUSY for a global VIRQ (they belong to the host). */
+int uc_bind_virq(struct uc_domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port);
+int uc_bind_ipi(struct uc_domain *d, uint32_t vcpu, uint32_t *port);
+int uc_close(struct uc_domain *d, uint32_t port);
+int uc_bind_vcpu(struct uc_domain *d, uint32_t port, uint32_t vcpu);
+int uc_set_priority(struct uc_domain *d, uint32_t port, uint32_t priority);
+int uc_unmask(struct uc_domain *d, uint32_t port);
+/*
+ * Raise the other end of `port` (interdomain) or the port itself (IPI). A send racing with the
+ * close of its channel may reach the port's next binding as one spurious event, never a lost one.
+ */
+int uc_send(struct uc_domain *d, uint32_t port);
+
+int uc_init_control(struct uc_domain *d, uint32_t vcpu, uint64_t gfn, uint32_t offset);
+int uc_expand_array(struct uc_domain *d, uint64_t gfn);
+
+/* Raise a VIRQ of v (global and domain VIRQs: of its domain). 0 when the guest has not bound it. */
+int uc_virq_raise(struct uc_vcpu *v, uint32_t virq);
+
+struct uc_port_info {
+	enum uc_port_kind kind;
+	uint16_t remote_domid;
+	uint32_t index; /* as in struct uc_peer */
+	uint32_t vcpu;
+	uint32_t priority;
+	bool pending, masked, linked;
+	uint64_t events;
+};
+
+/* A snapshot for status, statistics and tests. -EINVAL for a port never allocated. */
+int uc_port_info(struct uc_domain *d, uint32_t port, struct uc_port_info *info);
+/* Ports that have been allocated at least once are 0 .. uc_ports_valid() - 1. */
+uint32_t uc_ports_valid(const struct uc_domain *d);
+bool uc_domain_is_fifo(const struct uc_domain *d);
+
+/* ---- EVTCHNOPs from a guest (xen/event_channel.h). ---- */
+
+/*
+ * Bytes of the argument of EVTCHNOP `cmd`, or -ENOSYS. *out is set when the argument is written
+ * back after success. The host copies the argument in, calls uc_evtchn_op(), copies it out.
+ */
+int uc_evtchn_arg_size(uint32_t cmd, bool *out);
+/* `arg` is the host's own copy. Checks privilege: a guest acts on itself only. */
+int uc_evtchn_op(struct uc_vcpu *caller, uint32_t cmd, void *arg);
+
+/* ---- SCHEDOP_poll. ---- */
+
+/*
+ * v is about to sleep until one of `ports` is pending (masked or not) or an upcall comes. Returns
+ * 0: sleep until ops->wake(v), ops->kick(v) or the time-out; 1: do not sleep; -EINVAL for a port
+ * that is not usable or more than 128 ports. After 0, uc_poll_end() must follow.
+ */
+int uc_poll_begin(struct uc_vcpu *v, const uint32_t *ports, uint32_t nr_ports);
+void uc_poll_end(struct uc_vcpu *v);
+
+/* ---- Host end points: a call-back where another guest would be. ---- */
+
+struct uc_endpoint {
+	/*
+	 * The guest notified this end. Runs in the sender's thread with no library lock held. It
+	 * must not block; it may raise, but must not bind or close channels. Set by the caller
+	 * before binding.
+	 */
+	void (*notify)(struct uc_endpoint *e);
+	struct uc_domain *domain; /* these two are the library's */
+	uint32_t port;
+};
+
+/* Join `e` to the guest's port, which must be unbound for UC_DOMID_HOST. notify() is called once.
+ */
+int uc_endpoint_bind(struct uc_endpoint *e, struct uc_domain *d, uint32_t port);
+/* Allocate a port of `d` already joined to `e`, as a toolstack does for console and xenstore. */
+int uc_endpoint_open(struct uc_endpoint *e, struct uc_domain *d);
+/* Raise the guest's port. -ENOTCONN when the guest has closed it. */
+int uc_endpoint_raise(struct uc_endpoint *e);
+/*
+ * The guest's port becomes unbound. To be called before the domain is destroyed. On return notify()
+ * is not running and will not run again.
+ */
+void uc_endpoint_close(struct uc_endpoint *e);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The implementer's header: what a VMM, hypervisor or simulator gives to the library.
+ *
+ * The library reaches its host through this one table and nothing else. Calls come from whatever
+ * thread entered the library; unless a member says otherwise the library holds no queue lock then,
+ * but may hold a domain lock.
+ */
+#ifndef UPCALL_HOST_H
+#define UPCALL_HOST_H
+
+#include <stdint.h>
+
+struct uc_domain;
+struct uc_vcpu;
+
+struct uc_host_ops {
+	/*
+	 * Map guest frame `gfn` of `d` for reading and writing and return its address, or NULL when
+	 * the frame is not the guest's own RAM. The mapping stays valid and at that address until
+	 * unmap_frame() gives it back. A frame may be mapped more than once. Holds d's lock.
+	 */
+	void *(*map_frame)(void *ctx, struct uc_domain *d, uint64_t gfn);
+	void (*unmap_frame)(void *ctx, struct uc_domain *d, void *frame);
+	/*
+	 * Make vCPU `v` take its event upcall: `upcall_pending` went from 0 to 1. Must end with the
+	 * guest's upcall handler running on v, even when v's interrupt controller is not yet
+	 * enabled: an upcall that cannot be injected now must be retried by the host when it can
+	 * be, because the library raises only the edge. May be called from any thread, must not
+	 * block, must not call back into the library.
+	 */
+	void (*kick)(void *ctx, struct uc_vcpu *v);
+	/* End v's uc_poll_begin() sleep. Same context as kick(). */
+	void (*wake)(void *ctx, struct uc_vcpu *v);
+	/*
+	 * Called now and then while the caller spins for a lock that another thread holds, which
+	 * may have been preempted: give up the CPU. May be NULL. Must not call into the library.
+	 */
+	void (*relax)(void *ctx);
+};
+
+/* All domains that may be joined by channels. Owned by the caller; zero before use. */
+struct uc_host {
+	const struct uc_host_ops *ops;
+	void *ctx;
+	struct uc_domain **domains; /* by domid; nr_domains entries, NULL where there is none */
+	uint32_t nr_domains;
+};
+
+#endif

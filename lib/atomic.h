@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every access that orders something, in one place.
+ *
+ * uc_g*_() work on words that a guest shares: each call is one access. There is no fetch-and-op
+ * that returns the whole old word, because x86 makes that a compare-and-swap loop, and a guest that
+ * keeps writing the word would decide how long it runs. Single bits are one `lock bts`/`btr`.
+ *
+ * Full ordering (sequentially consistent) is the default for read-modify-writes: on x86 it costs
+ * nothing more, and the protocols' store-then-load steps ("Dekker" steps) rely on it.
+ */
+#ifndef UPCALL_LIB_ATOMIC_H
+#define UPCALL_LIB_ATOMIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <upcall/abi.h>
+
+#define uc_load(p)	       __atomic_load_n((p), __ATOMIC_RELAXED)
+#define uc_load_acquire(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define uc_load_seq(p)	       __atomic_load_n((p), __ATOMIC_SEQ_CST)
+#define uc_store(p, v)	       __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define uc_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define uc_store_seq(p, v)     __atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
+#define uc_xchg(p, v)	       __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
+#define uc_inc(p)	       ((void)__atomic_fetch_add((p), 1, __ATOMIC_SEQ_CST))
+#define uc_dec(p)	       ((void)__atomic_fetch_sub((p), 1, __ATOMIC_SEQ_CST))
+#define uc_count(p)	       ((void)__atomic_fetch_add((p), 1, __ATOMIC_RELAXED))
+
+static inline uint32_t uc_g32_read(const uc_g32 *w)
+{
+	return __atomic_load_n(&w->raw, __ATOMIC_SEQ_CST);
+}
+
+static inline void uc_g32_write(uc_g32 *w, uint32_t value)
+{
+	__atomic_store_n(&w->raw, value, __ATOMIC_RELEASE);
+}
+
+static inline bool uc_g32_test_and_set(uc_g32 *w, unsigned int bit)
+{
+	return (__atomic_fetch_or(&w->raw, 1u << bit, __ATOMIC_SEQ_CST) & (1u << bit)) != 0;
+}
+
+static inline void uc_g32_set(uc_g32 *w, unsigned int bit)
+{
+	(void)__atomic_fetch_or(&w->raw, 1u << bit, __ATOMIC_SEQ_CST);
+}
+
+static inline void uc_g32_clear(uc_g32 *w, unsigned int bit)
+{
+	(void)__atomic_fetch_and(&w->raw, ~(1u << bit), __ATOMIC_SEQ_CST);
+}
+
+/* On failure *expected is what the word held. */
+static inline bool uc_g32_cas(uc_g32 *w, uint32_t *expected, uint32_t value)
+{
+	return __atomic_compare_exchange_n(&w->raw, expected, value, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
+}
+
+static inline uint32_t uc_g32_xchg(uc_g32 *w, uint32_t value)
+{
+	return __atomic_exchange_n(&w->raw, value, __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t uc_g64_read(const uc_g64 *w)
+{
+	return __atomic_load_n(&w->raw, __ATOMIC_SEQ_CST);
+}
+
+static inline bool uc_g64_test_and_set(uc_g64 *w, unsigned int bit)
+{
+	return (__atomic_fetch_or(&w->raw, 1ull << bit, __ATOMIC_SEQ_CST) & (1ull << bit)) != 0;
+}
+
+static inline bool uc_g64_test_and_clear(uc_g64 *w, unsigned int bit)
+{
+	return (__atomic_fetch_and(&w->raw, ~(1ull << bit), __ATOMIC_SEQ_CST) & (1ull << bit)) != 0;
+}
+
+static inline void uc_g64_set(uc_g64 *w, unsigned int bit)
+{
+	(void)__atomic_fetch_or(&w->raw, 1ull << bit, __ATOMIC_SEQ_CST);
+}
+
+static inline void uc_g64_clear(uc_g64 *w, unsigned int bit)
+{
+	(void)__atomic_fetch_and(&w->raw, ~(1ull << bit), __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t uc_g64_xchg(uc_g64 *w, uint64_t value)
+{
+	return __atomic_exchange_n(&w->raw, value, __ATOMIC_SEQ_CST);
+}
+
+static inline uint8_t uc_g8_xchg(uc_g8 *w, uint8_t value)
+{
+	return __atomic_exchange_n(&w->raw, value, __ATOMIC_SEQ_CST);
+}
+
+static inline uint8_t uc_g8_read(const uc_g8 *w)
+{
+	return __atomic_load_n(&w->raw, __ATOMIC_SEQ_CST);
+}
+
+static inline void uc_cpu_pause(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#else
+	__asm__ volatile("" ::: "memory");
+#endif
+}
+
+/* `index` when below `size`, else 0, also for a CPU that speculates past the check before it. */
+static inline uint32_t uc_index_nospec(uint32_t index, uint32_t size)
+{
+	uint64_t mask;
+
+	__asm__("" : "+r"(index)); /* keep the compiler from folding the mask into the check */
+	mask = (uint64_t)((int64_t)((uint64_t)index - size) >> 63);
+	return (uint32_t)(index & mask);
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Host end points: what a device back end holds where another guest would hold a port. */
+#include "private.h"
+
+#include <xen/errno.h>
+
+static const struct uc_peer host_peer = {.kind = UC_PORT_HOST, .domid = UC_DOMID_HOST};
+
+static void join(struct uc_endpoint *e, struct uc_domain *d, uint32_t port)
+{
+	uc_store(&d->ports[port].endpoint, e);
+	e->domain = d;
+	e->port = port;
+}
+
+int uc_endpoint_bind(struct uc_endpoint *e, struct uc_domain *d, uint32_t port)
+{
+	struct uc_port *p = uc_port_get(d, port);
+	struct uc_peer peer;
+	int rc = -XEN_EINVAL;
+
+	if (!p)
+		return rc;
+	uc_lock(&d->lock, d->host);
+	peer = uc_peer_load(p);
+	if (peer.kind == UC_PORT_UNBOUND && peer.domid == UC_DOMID_HOST) {
+		join(e, d, port);
+		uc_peer_store(p, host_peer);
+		rc = 0;
+	}
+	uc_unlock(&d->lock);
+	/* What the guest sent before was dropped. */
+	if (!rc)
+		e->notify(e);
+	return rc;
+}
+
+int uc_endpoint_open(struct uc_endpoint *e, struct uc_domain *d)
+{
+	uint32_t port;
+	int rc;
+
+	uc_lock(&d->lock, d->host);
+	rc = uc_port_alloc(d, &port);
+	if (!rc) {
+		join(e, d, port);
+		uc_port_open(d, port, host_peer, 0);
+	}
+	uc_unlock(&d->lock);
+	return rc;
+}
+
+static bool connected(const struct uc_endpoint *e)
+{
+	struct uc_port *p = e->domain ? &e->domain->ports[e->port] : 0;
+
+	return p && uc_peer_load(p).kind == UC_PORT_HOST && uc_load(&p->endpoint) == e;
+}
+
+int uc_endpoint_raise(struct uc_endpoint *e)
+{
+	if (!connected(e))
+		return -XEN_ENOTCONN;
+	uc_raise(e->domain, e->port);
+	return 0;
+}
+
+void uc_endpoint_close(struct uc_endpoint *e)
+{
+	struct uc_domain *d = e->domain;
+	struct uc_port *p;
+
+	if (!d)
+		return;
+	uc_lock(&d->lock, d->host);
+	if (connected(e)) {
+		p = &d->ports[e->port];
+		uc_peer_store(p, (struct uc_peer){.kind = UC_PORT_UNBOUND, .domid = UC_DOMID_HOST});
+		uc_endpoint_quiesce(p);
+	}
+	e->domain = 0;
+	e->port = 0;
+	uc_unlock(&d->lock);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The FIFO ABI: event words, queues, control blocks.
+ *
+ * A queue is a list through the guest's event words, from control_block->head to our private
+ * `tail`, one per vCPU and priority. Kept true here:
+ *   - a word gets LINKED, and its queue's list grows, only under the queue's lock;
+ *   - the lock of the queue a port was last linked into is held too, and if the port is that
+ * queue's tail, the tail is forgotten: a port linked elsewhere is never followed as a tail;
+ *   - HEAD is written before READY, READY before the upcall;
+ *   - the guest's words are hostile: one read each, at most LINK_TRIES compare-and-swaps.
+ * Called through uc_abi_fifo by everything that raises, unmasks or reuses a port.
+ */
+#include "private.h"
+
+/*
+ * What a guest may still do to a linked word while BUSY forbids it to unmask: set MASKED, clear
+ * PENDING, clear LINKED. One change fails the optimistic try, so four more tries are enough for
+ * every guest that keeps the ABI (Xen dae2a1c5f9).
+ */
+#define LINK_TRIES 5
+
+static uc_g32 *fifo_word(struct uc_domain *d, uint32_t port)
+{
+	/* Pairs with the seq store in fifo_add_page(): a count seen means its page is seen. */
+	uint32_t words = uc_load_seq(&d->nr_words);
+
+	if (port >= words)
+		return 0;
+	port = uc_index_nospec(port, words);
+	return &d->event_page[port / UC_FIFO_WORDS_PER_PAGE][port % UC_FIFO_WORDS_PER_PAGE];
+}
+
+/*
+ * Point the tail's LINK at `port` unless the guest has consumed it. True: `port` is in the list (or
+ * the guest broke the ABI and has only itself to blame); false: the queue is empty.
+ */
+static bool fifo_link_tail(uc_g32 *tail, uint32_t port)
+{
+	uint32_t word = uc_g32_read(tail);
+	bool linked = false;
+	unsigned int try;
+
+	for (try = 0; try < LINK_TRIES; try++) {
+		linked = word & UC_FIFO_LINKED;
+		if (!linked)
+			break;
+		if (uc_g32_cas(tail, &word, (word & ~(UC_FIFO_BUSY | UC_FIFO_LINK_MASK)) | port))
+			return true;
+		if (try == 0) {
+			uc_g32_set(tail, UC_FIFO_BUSY_BIT);
+			word = uc_g32_read(tail);
+		}
+	}
+	if (try > 0)
+		uc_g32_clear(tail, UC_FIFO_BUSY_BIT);
+	return linked;
+}
+
+enum appended {
+	APPENDED_NOT,  /* already linked, or no control block yet */
+	APPENDED,      /* behind another event */
+	APPENDED_HEAD, /* the queue was empty: an upcall is due if READY was not set yet */
+	APPENDED_UPCALL,
+};
+
+/* Append `port` to the queue of `v` at `priority`. That queue and `old` are locked. */
+static enum appended fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
+				 struct uc_queue *old, uint32_t port, uc_g32 *word)
+{
+	/* Pairs with uc_init_control(): it publishes the block, then looks for pending words. */
+	struct uc_fifo_control_block *control = uc_load_seq(&v->control);
+	struct uc_queue *q = &v->queue[priority];
+	uc_g32 *tail;
+
+	/* Stays pending; linked when the vCPU gets its control block (Xen drops it: XSA-107). */
+	if (!control)
+		return APPENDED_NOT;
+	if (uc_g32_test_and_set(word, UC_FIFO_LINKED_BIT))
+		return APPENDED_NOT;
+
+	if (old->tail == port)
+		old->tail = 0;
+
+	tail = q->tail ? fifo_word(d, q->tail) : 0;
+	q->tail = port;
+	if (tail && fifo_link_tail(tail, port))
+		return APPENDED;
+
+	uc_g32_write(&control->head[priority], port);
+	return uc_g32_test_and_set(&control->ready, priority) ? APPENDED_HEAD : APPENDED_UPCALL;
+}
+
+/* The port must change queues, or may: with its lock held the route stands still. */
+static struct uc_vcpu *fifo_link_moving(struct uc_domain *d, uint32_t port, uc_g32 *word)
+{
+	struct uc_port *p = &d->ports[port];
+	enum appended done = APPENDED_NOT;
+	struct uc_queue *q, *old;
+	struct uc_route route;
+	struct uc_vcpu *v;
+
+	uc_lock(&p->lock, d->host);
+	route = uc_route_load(p);
+	v = &d->vcpus[route.vcpu];
+	q = &v->queue[route.priority];
+	old = &d->vcpus[route.last_vcpu].queue[route.last_priority];
+	uc_lock_two(&q->lock, &old->lock, d->host);
+	if (route.usable)
+		done = fifo_append(d, v, route.priority, old, port, word);
+	if (done != APPENDED_NOT) {
+		route.last_vcpu = route.vcpu;
+		route.last_priority = route.priority;
+		uc_store_release(&p->route_word, uc_route_word(route));
+	}
+	uc_unlock_two(&q->lock, &old->lock);
+	uc_unlock(&p->lock);
+	return done == APPENDED_UPCALL ? v : 0;
+}
+
+/* Link a pending, unmasked event. */
+static void fifo_link(struct uc_domain *d, uint32_t port, uc_g32 *word)
+{
+	struct uc_port *p = &d->ports[port];
+	struct uc_route route = uc_route_load(p);
+	struct uc_vcpu *v = &d->vcpus[route.vcpu];
+	struct uc_queue *q = &v->queue[route.priority];
+	enum appended done = APPENDED_NOT;
+	bool settled = false;
+
+	if (route.vcpu == route.last_vcpu && route.priority == route.last_priority) {
+		uc_lock(&q->lock, d->host);
+		settled = uc_load(&p->route_word) == uc_route_word(route);
+		if (settled && route.usable)
+			done = fifo_append(d, v, route.priority, q, port, word);
+		uc_unlock(&q->lock);
+	}
+	if (!settled)
+		v = fifo_link_moving(d, port, word);
+	else if (done != APPENDED_UPCALL)
+		v = 0;
+	if (v)
+		uc_vcpu_upcall(v);
+}
+
+/* The word; or NULL, and the raise is remembered until the guest adds the page it lies in. */
+static uc_g32 *fifo_word_or_park(struct uc_domain *d, uint32_t port)
+{
+	struct uc_port *p = &d->ports[port];
+	uc_g32 *word = fifo_word(d, port);
+
+	if (word)
+		return word;
+	/* Pairs with fifo_add_page(): it publishes the page, then takes the marks. */
+	uc_store_seq(&p->parked, 1);
+	word = fifo_word(d, port);
+	return word && uc_xchg(&p->parked, 0) ? word : 0;
+}
+
+/*
+ * PENDING first, then look: a consumer clears LINKED and then tests PENDING, an unmasking guest
+ * clears MASKED and then tests PENDING, so a raise that finds either bit set after its own PENDING
+ * is on its way without it. No lock for those.
+ *
+ * A word that was pending but neither linked nor masked is linked again: mostly the guest is about
+ * to clear PENDING, and then it ignores the extra link; but Linux also leaves a word like that for
+ * good when it drops the queue of a CPU that goes offline.
+ */
+static void fifo_raise(struct uc_domain *d, uint32_t port)
+{
+	struct uc_port *p = &d->ports[port];
+	uc_g32 *word = fifo_word_or_park(d, port);
+	bool was_pending;
+
+	if (!word)
+		return;
+	was_pending = uc_g32_test_and_set(word, UC_FIFO_PENDING_BIT);
+	if (!was_pending)
+		uc_count(&p->events);
+	if (!(uc_g32_read(word) & (UC_FIFO_LINKED | UC_FIFO_MASKED)))
+		fifo_link(d, port, word);
+	if (!was_pending)
+		uc_check_pollers(d, port);
+}
+
+static void fifo_unmask(struct uc_domain *d, uint32_t port)
+{
+	uc_g32 *word = fifo_word(d, port);
+	uint32_t w;
+
+	if (!word)
+		return;
+	uc_g32_clear(word, UC_FIFO_MASKED_BIT);
+	w = uc_g32_read(word);
+	if ((w & UC_FIFO_PENDING) && !(w & UC_FIFO_LINKED))
+		fifo_link(d, port, word);
+}
+
+static void fifo_clear_pending(struct uc_domain *d, uint32_t port)
+{
+	uc_g32 *word = fifo_word(d, port);
+
+	if (word)
+		uc_g32_clear(word, UC_FIFO_PENDING_BIT);
+}
+
+static bool fifo_is_pending(struct uc_domain *d, uint32_t port)
+{
+	uc_g32 *word = fifo_word(d, port);
+
+	return word && (uc_g32_read(word) & UC_FIFO_PENDING);
+}
+
+static bool fifo_is_masked(struct uc_domain *d, uint32_t port)
+{
+	uc_g32 *word = fifo_word(d, port);
+
+	return !word || (uc_g32_read(word) & UC_FIFO_MASKED);
+}
+
+static bool fifo_is_busy(struct uc_domain *d, uint32_t port)
+{
+	uc_g32 *word = fifo_word(d, port);
+
+	return word && (uc_g32_read(word) & UC_FIFO_LINKED);
+}
+
+const struct uc_abi uc_abi_fifo = {
+	.max_ports = UC_FIFO_PORTS,
+	.raise = fifo_raise,
+	.unmask = fifo_unmask,
+	.clear_pending = fifo_clear_pending,
+	.is_pending = fifo_is_pending,
+	.is_masked = fifo_is_masked,
+	.is_busy = fifo_is_busy,
+	.has_priorities = true,
+};

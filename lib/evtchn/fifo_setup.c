@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * EVTCHNOP_init_control and EVTCHNOP_expand_array: how a domain gets into the FIFO ABI, and how
+ * what was raised before is carried over.
+ *
+ * Each step publishes first and looks for left-overs second; a raise sets its mark first and looks
+ * for what was published second. One of the two sees the other, so nothing falls between.
+ */
+#include "private.h"
+
+#include <xen/errno.h>
+
+/* The event is counted when it is raised again. */
+static void move_to_parked(struct uc_port *p)
+{
+	uc_dec(&p->events);
+	uc_store_seq(&p->parked, 1);
+}
+
+/* Carry the 2-level bitmap's pending bits over. The ABI has been switched already. */
+static void park_2l_pending(struct uc_domain *d)
+{
+	for (uint32_t port = 1; port < d->valid_ports && port < UC_2L_PORTS; port++)
+		if (uc_abi_2l.is_pending(d, port))
+			move_to_parked(&d->ports[port]);
+}
+
+/* Events that found no control block on `v` stayed pending without being linked. */
+static void relink_pending(struct uc_domain *d, const struct uc_vcpu *v)
+{
+	for (uint32_t port = 1; port < d->valid_ports; port++) {
+		struct uc_route route = uc_route_load(&d->ports[port]);
+
+		if (route.usable && route.vcpu == v->id && uc_abi_fifo.is_pending(d, port))
+			uc_raise(d, port);
+	}
+}
+
+int uc_init_control(struct uc_domain *d, uint32_t vcpu, uint64_t gfn, uint32_t offset)
+{
+	struct uc_vcpu *v = uc_vcpu_get(d, vcpu);
+	uint8_t *frame;
+	int rc = 0;
+
+	if (!v)
+		return -XEN_ENOENT;
+	if (offset > UC_FRAME_SIZE - sizeof(struct uc_fifo_control_block) || offset % 8)
+		return -XEN_EINVAL;
+
+	uc_lock(&d->lock, d->host);
+	frame = v->control ? 0 : uc_frame_map(d, gfn);
+	if (!frame) {
+		rc = -XEN_EINVAL;
+	} else {
+		uc_store_seq(&v->control, (struct uc_fifo_control_block *)(frame + offset));
+		if (uc_abi_of(d) != &uc_abi_fifo) {
+			uc_store_seq(&d->abi, &uc_abi_fifo);
+			park_2l_pending(d);
+		}
+		relink_pending(d, v);
+	}
+	uc_unlock(&d->lock);
+	return rc;
+}
+
+static int fifo_add_page(struct uc_domain *d, uint64_t gfn)
+{
+	uint32_t slot = d->nr_words / UC_FIFO_WORDS_PER_PAGE, first = d->nr_words;
+	uc_g32 *page;
+
+	if (slot >= UC_FIFO_PAGES)
+		return -XEN_ENOSPC;
+	page = uc_frame_map(d, gfn);
+	if (!page)
+		return -XEN_EINVAL;
+	uc_store_seq(&d->event_page[slot], page);
+	uc_store_seq(&d->nr_words, first + UC_FIFO_WORDS_PER_PAGE);
+	uc_ports_unpark(d, first, first + UC_FIFO_WORDS_PER_PAGE);
+	return 0;
+}
+
+int uc_expand_array(struct uc_domain *d, uint64_t gfn)
+{
+	int rc = -XEN_EOPNOTSUPP;
+
+	/* The ABI is looked at under the lock (XSA-505). */
+	uc_lock(&d->lock, d->host);
+	if (uc_abi_of(d) == &uc_abi_fifo)
+		rc = fifo_add_page(d, gfn);
+	uc_unlock(&d->lock);
+	return rc;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * EVTCHNOPs as a guest makes them: Xen's structures in and out, privilege checked. Called by the
+ * host's hypercall handler with its own copy of the argument; a table row per operation.
+ */
+#include "private.h"
+
+#include <xen/errno.h>
+#include <xen/xen.h>
+
+#include <xen/event_channel.h>
+
+/* A guest acts on itself: 0, -ESRCH for a domain that is not there, -EPERM for one that is. */
+static int check_self(struct uc_domain *d, uint16_t domid)
+{
+	if (domid == DOMID_SELF || domid == d->id)
+		return 0;
+	if (domid == UC_DOMID_HOST || uc_domain_by_id(d->host, domid))
+		return -XEN_EPERM;
+	return -XEN_ESRCH;
+}
+
+static int op_alloc_unbound(struct uc_domain *d, void *arg)
+{
+	struct evtchn_alloc_unbound *a = arg;
+	int rc = check_self(d, a->dom);
+
+	return rc ? rc : uc_alloc_unbound(d, a->remote_dom, &a->port);
+}
+
+static int op_bind_interdomain(struct uc_domain *d, void *arg)
+{
+	struct evtchn_bind_interdomain *a = arg;
+
+	return uc_bind_interdomain(d, a->remote_dom, a->remote_port, &a->local_port);
+}
+
+static int op_bind_virq(struct uc_domain *d, void *arg)
+{
+	struct evtchn_bind_virq *a = arg;
+
+	return uc_bind_virq(d, a->virq, a->vcpu, &a->port);
+}
+
+static int op_bind_ipi(struct uc_domain *d, void *arg)
+{
+	struct evtchn_bind_ipi *a = arg;
+
+	return uc_bind_ipi(d, a->vcpu, &a->port);
+}
+
+static int op_close(struct uc_domain *d, void *arg)
+{
+	return uc_close(d, ((struct evtchn_close *)arg)->port);
+}
+
+static int op_send(struct uc_domain *d, void *arg)
+{
+	return uc_send(d, ((struct evtchn_send *)arg)->port);
+}
+
+static int op_status(struct uc_domain *d, void *arg)
+{
+	static const uint8_t status_of[] = {
+		[UC_PORT_FREE] = EVTCHNSTAT_closed,
+		[UC_PORT_RESERVED] = EVTCHNSTAT_closed,
+		[UC_PORT_UNBOUND] = EVTCHNSTAT_unbound,
+		[UC_PORT_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+		[UC_PORT_HOST] = EVTCHNSTAT_interdomain,
+		[UC_PORT_VIRQ] = EVTCHNSTAT_virq,
+		[UC_PORT_IPI] = EVTCHNSTAT_ipi,
+	};
+	struct evtchn_status *a = arg;
+	struct uc_port_info info;
+	int rc = check_self(d, a->dom);
+
+	if (!rc)
+		rc = uc_port_info(d, a->port, &info);
+	if (rc)
+		return rc;
+	a->status = status_of[info.kind];
+	a->vcpu = info.vcpu;
+	if (info.kind == UC_PORT_UNBOUND) {
+		a->u.unbound.dom = info.remote_domid;
+	} else if (a->status == EVTCHNSTAT_interdomain) {
+		a->u.interdomain.dom = info.remote_domid;
+		a->u.interdomain.port = info.index;
+	} else if (info.kind == UC_PORT_VIRQ) {
+		a->u.virq = info.index;
+	}
+	return 0;
+}
+
+static int op_bind_vcpu(struct uc_domain *d, void *arg)
+{
+	struct evtchn_bind_vcpu *a = arg;
+
+	return uc_bind_vcpu(d, a->port, a->vcpu);
+}
+
+static int op_unmask(struct uc_domain *d, void *arg)
+{
+	return uc_unmask(d, ((struct evtchn_unmask *)arg)->port);
+}
+
+static int op_init_control(struct uc_domain *d, void *arg)
+{
+	struct evtchn_init_control *a = arg;
+
+	a->link_bits = UC_FIFO_LINK_BITS;
+	return uc_init_control(d, a->vcpu, a->control_gfn, a->offset);
+}
+
+static int op_expand_array(struct uc_domain *d, void *arg)
+{
+	return uc_expand_array(d, ((struct evtchn_expand_array *)arg)->array_gfn);
+}
+
+static int op_set_priority(struct uc_domain *d, void *arg)
+{
+	struct evtchn_set_priority *a = arg;
+
+	return uc_set_priority(d, a->port, a->priority);
+}
+
+static const struct op {
+	int (*run)(struct uc_domain *d, void *arg);
+	uint8_t size;
+	bool out;
+} ops[] = {
+	[EVTCHNOP_alloc_unbound] = {op_alloc_unbound, sizeof(struct evtchn_alloc_unbound), true},
+	[EVTCHNOP_bind_interdomain] = {op_bind_interdomain, sizeof(struct evtchn_bind_interdomain),
+				       true},
+	[EVTCHNOP_bind_virq] = {op_bind_virq, sizeof(struct evtchn_bind_virq), true},
+	[EVTCHNOP_bind_ipi] = {op_bind_ipi, sizeof(struct evtchn_bind_ipi), true},
+	[EVTCHNOP_close] = {op_close, sizeof(struct evtchn_close), false},
+	[EVTCHNOP_send] = {op_send, sizeof(struct evtchn_send), false},
+	[EVTCHNOP_status] = {op_status, sizeof(struct evtchn_status), true},
+	[EVTCHNOP_bind_vcpu] = {op_bind_vcpu, sizeof(struct evtchn_bind_vcpu), false},
+	[EVTCHNOP_unmask] = {op_unmask, sizeof(struct evtchn_unmask), false},
+	[EVTCHNOP_init_control] = {op_init_control, sizeof(struct evtchn_init_control), true},
+	[EVTCHNOP_expand_array] = {op_expand_array, sizeof(struct evtchn_expand_array), false},
+	[EVTCHNOP_set_priority] = {op_set_priority, sizeof(struct evtchn_set_priority), false},
+};
+
+static const struct op *find(uint32_t cmd)
+{
+	const uint32_t nr = sizeof(ops) / sizeof(ops[0]);
+
+	return cmd < nr && ops[uc_index_nospec(cmd, nr)].run ? &ops[uc_index_nospec(cmd, nr)] : 0;
+}
+
+int uc_evtchn_arg_size(uint32_t cmd, bool *out)
+{
+	const struct op *op = find(cmd);
+
+	if (!op)
+		return -XEN_ENOSYS;
+	*out = op->out;
+	return op->size;
+}
+
+int uc_evtchn_op(struct uc_vcpu *caller, uint32_t cmd, void *arg)
+{
+	const struct op *op = find(cmd);
+
+	return op ? op->run(caller->domain, arg) : -XEN_ENOSYS;
+}

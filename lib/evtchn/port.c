@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a port: free, bound to something, closed, and free again once the guest has let go of
+ * its event word. All state changes happen under the domain's lock; two domains by address.
+ */
+#include "private.h"
+
+#include <xen/errno.h>
+#include <xen/xen.h>
+
+/* The lowest port that is free and whose word the guest no longer has in a queue. */
+int uc_port_alloc(struct uc_domain *d, uint32_t *port)
+{
+	const struct uc_abi *abi = uc_abi_of(d);
+	uint32_t max = d->nr_ports < abi->max_ports ? d->nr_ports : abi->max_ports;
+	bool seen_free = false;
+
+	for (uint32_t i = d->first_free; i < max; i++) {
+		if (uc_peer_load(&d->ports[i]).kind != UC_PORT_FREE)
+			continue;
+		if (!seen_free)
+			d->first_free = i;
+		seen_free = true;
+		if (i < d->valid_ports && abi->is_busy(d, i))
+			continue;
+		if (i >= d->valid_ports)
+			uc_store_release(&d->valid_ports, i + 1);
+		*port = i;
+		return 0;
+	}
+	return -XEN_ENOSPC;
+}
+
+/* Change where a port's events go: the one place that takes both locks that guard it. */
+static void set_route(struct uc_domain *d, struct uc_port *p, struct uc_route route)
+{
+	struct uc_route old;
+	struct uc_queue *q;
+
+	uc_lock(&p->lock, d->host);
+	old = uc_route_load(p);
+	q = &d->vcpus[old.last_vcpu].queue[old.last_priority];
+	uc_lock(&q->lock, d->host);
+	route.last_vcpu = old.last_vcpu;
+	route.last_priority = old.last_priority;
+	/*
+	 * A late raise of the port's former life may have set PENDING; left there it would swallow
+	 * the first raise of this one. One that sets it after this finds the port usable, and
+	 * links.
+	 */
+	if (!old.usable && route.usable)
+		uc_abi_of(d)->clear_pending(d, (uint32_t)(p - d->ports));
+	uc_store_release(&p->route_word, uc_route_word(route));
+	uc_unlock(&q->lock);
+	uc_unlock(&p->lock);
+}
+
+void uc_port_open(struct uc_domain *d, uint32_t port, struct uc_peer peer, uint32_t vcpu)
+{
+	struct uc_port *p = &d->ports[port];
+
+	uc_store(&p->events, 0);
+	uc_store_seq(&p->parked, 0);
+	set_route(d, p,
+		  (struct uc_route){.vcpu = (uint16_t)vcpu,
+				    .priority = UC_FIFO_PRIORITY_DEFAULT,
+				    .usable = 1});
+	uc_peer_store(p, peer);
+}
+
+void uc_port_free(struct uc_domain *d, uint32_t port)
+{
+	struct uc_port *p = &d->ports[port];
+
+	uc_peer_store(p, (struct uc_peer){.kind = UC_PORT_FREE});
+	set_route(d, p, (struct uc_route){0});
+	uc_abi_of(d)->clear_pending(d, port);
+	uc_store_seq(&p->parked, 0);
+	if (port < d->first_free)
+		d->first_free = port;
+}
+
+int uc_alloc_unbound(struct uc_domain *d, uint16_t remote_domid, uint32_t *port)
+{
+	int rc;
+
+	uc_lock(&d->lock, d->host);
+	rc = uc_port_alloc(d, port);
+	if (!rc)
+		uc_port_open(d, *port,
+			     (struct uc_peer){
+				     .kind = UC_PORT_UNBOUND,
+				     .domid = remote_domid == UC_DOMID_SELF ? d->id : remote_domid},
+			     0);
+	uc_unlock(&d->lock);
+	return rc;
+}
+
+static bool may_bind(struct uc_domain *rd, uint32_t port, uint16_t domid)
+{
+	struct uc_port *p = uc_port_get(rd, port);
+	struct uc_peer peer;
+
+	if (!p)
+		return false;
+	peer = uc_peer_load(p);
+	return peer.kind == UC_PORT_UNBOUND && peer.domid == domid;
+}
+
+int uc_bind_interdomain(struct uc_domain *d, uint16_t remote_domid, uint32_t remote_port,
+			uint32_t *port)
+{
+	struct uc_domain *rd = remote_domid == UC_DOMID_SELF
+				       ? d
+				       : uc_domain_by_id(d->host, remote_domid);
+	int rc = -XEN_EINVAL;
+
+	if (!rd)
+		return remote_domid == UC_DOMID_HOST ? -XEN_EINVAL : -XEN_ESRCH;
+
+	uc_lock_two(&d->lock, &rd->lock, d->host);
+	/* Looked at before the port is allocated, which could be the very one that is named. */
+	if (may_bind(rd, remote_port, d->id))
+		rc = uc_port_alloc(d, port);
+	if (!rc) {
+		uc_port_open(d, *port,
+			     (struct uc_peer){.kind = UC_PORT_INTERDOMAIN,
+					      .domid = rd->id,
+					      .index = remote_port},
+			     0);
+		uc_peer_store(&rd->ports[remote_port], (struct uc_peer){.kind = UC_PORT_INTERDOMAIN,
+									.domid = d->id,
+									.index = *port});
+		uc_raise(d, *port);
+	}
+	uc_unlock_two(&d->lock, &rd->lock);
+	return rc;
+}
+
+bool uc_virq_is_per_vcpu(uint32_t virq)
+{
+	return virq == VIRQ_TIMER || virq == VIRQ_DEBUG || virq == VIRQ_XENOPROF ||
+	       virq == VIRQ_XENPMU;
+}
+
+static int bind_virq_locked(struct uc_domain *d, uint32_t virq, struct uc_vcpu *v, uint32_t *port)
+{
+	int rc;
+
+	if (!uc_virq_is_per_vcpu(virq) && virq != VIRQ_ARGO)
+		return -XEN_EBUSY;
+	if (v->virq_port[virq])
+		return -XEN_EEXIST;
+	rc = uc_port_alloc(d, port);
+	if (rc)
+		return rc;
+	uc_port_open(d, *port, (struct uc_peer){.kind = UC_PORT_VIRQ, .index = virq}, v->id);
+	/* Last: a VIRQ raised from now on finds a port that is ready. */
+	uc_store_release(&v->virq_port[virq], *port);
+	return 0;
+}
+
+int uc_bind_virq(struct uc_domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
+{
+	struct uc_vcpu *v;
+	int rc;
+
+	if (virq >= UC_VIRQS)
+		return -XEN_EINVAL;
+	virq = uc_index_nospec(virq, UC_VIRQS);
+	if (!uc_virq_is_per_vcpu(virq) && vcpu != 0)
+		return -XEN_EINVAL;
+	v = uc_vcpu_get(d, vcpu);
+	if (!v)
+		return -XEN_ENOENT;
+
+	uc_lock(&d->lock, d->host);
+	rc = bind_virq_locked(d, virq, v, port);
+	uc_unlock(&d->lock);
+	return rc;
+}
+
+int uc_bind_ipi(struct uc_domain *d, uint32_t vcpu, uint32_t *port)
+{
+	int rc;
+
+	if (!uc_vcpu_get(d, vcpu))
+		return -XEN_ENOENT;
+	uc_lock(&d->lock, d->host);
+	rc = uc_port_alloc(d, port);
+	if (!rc)
+		uc_port_open(d, *port, (struct uc_peer){.kind = UC_PORT_IPI}, vcpu);
+	uc_unlock(&d->lock);
+	return rc;
+}
+
+/* No thread is inside notify() any more, nor will enter it: kind is no longer HOST. */
+void uc_endpoint_quiesce(struct uc_port *p)
+{
+	/* Pairs with uc_send(): it counts itself in, then looks at the kind again. */
+	while (uc_load_seq(&p->in_endpoint))
+		uc_cpu_pause();
+	uc_store(&p->endpoint, (struct uc_endpoint *)0);
+}
+
+static void close_one(struct uc_domain *d, uint32_t port, struct uc_peer peer)
+{
+	struct uc_port *p = &d->ports[port];
+	uint32_t vcpu = uc_route_load(p).vcpu;
+
+	if (peer.kind == UC_PORT_VIRQ)
+		uc_store_release(
+			&d->vcpus[uc_virq_is_per_vcpu(peer.index) ? vcpu : 0].virq_port[peer.index],
+			0);
+	uc_port_free(d, port);
+	if (peer.kind == UC_PORT_HOST)
+		uc_endpoint_quiesce(p);
+}
+
+/*
+ * Close with d and, for a joined port, its peer `rd` locked (rd == NULL: not known yet). Returns 0,
+ * an error, or 1 with *peer_domain set: lock that one too and come again.
+ */
+static int close_locked(struct uc_domain *d, uint32_t port, struct uc_domain *rd,
+			struct uc_domain **peer_domain)
+{
+	struct uc_peer peer = uc_peer_load(&d->ports[port]);
+
+	if (peer.kind == UC_PORT_FREE || peer.kind == UC_PORT_RESERVED)
+		return -XEN_EINVAL;
+	if (peer.kind == UC_PORT_INTERDOMAIN) {
+		*peer_domain = uc_domain_by_id(d->host, peer.domid);
+		if (!*peer_domain)
+			return -XEN_EINVAL;
+		if (rd != *peer_domain)
+			return rd ? -XEN_EINVAL : 1;
+		uc_peer_store(&rd->ports[peer.index],
+			      (struct uc_peer){.kind = UC_PORT_UNBOUND, .domid = d->id});
+	}
+	close_one(d, port, peer);
+	return 0;
+}
+
+int uc_close(struct uc_domain *d, uint32_t port)
+{
+	struct uc_domain *rd = 0;
+	int rc;
+
+	if (!uc_port_get(d, port))
+		return -XEN_EINVAL;
+	uc_lock(&d->lock, d->host);
+	rc = close_locked(d, port, 0, &rd);
+	uc_unlock(&d->lock);
+	if (rc <= 0)
+		return rc;
+
+	/* Joined: again with both locks. A port that changed peers meanwhile was closed meanwhile.
+	 */
+	uc_lock_two(&d->lock, &rd->lock, d->host);
+	rc = close_locked(d, port, rd, &rd);
+	uc_unlock_two(&d->lock, &rd->lock);
+	return rc;
+}
+
+int uc_bind_vcpu(struct uc_domain *d, uint32_t port, uint32_t vcpu)
+{
+	struct uc_port *p = uc_port_get(d, port);
+	struct uc_route route;
+	struct uc_peer peer;
+	int rc = 0;
+
+	if (!uc_vcpu_get(d, vcpu))
+		return -XEN_ENOENT;
+	if (!p)
+		return -XEN_EINVAL;
+
+	uc_lock(&d->lock, d->host);
+	peer = uc_peer_load(p);
+	if (peer.kind == UC_PORT_UNBOUND || peer.kind == UC_PORT_INTERDOMAIN ||
+	    peer.kind == UC_PORT_HOST ||
+	    (peer.kind == UC_PORT_VIRQ && !uc_virq_is_per_vcpu(peer.index))) {
+		route = uc_route_load(p);
+		route.vcpu = (uint16_t)vcpu;
+		set_route(d, p, route);
+	} else {
+		rc = -XEN_EINVAL;
+	}
+	uc_unlock(&d->lock);
+	return rc;
+}
+
+int uc_set_priority(struct uc_domain *d, uint32_t port, uint32_t priority)
+{
+	struct uc_port *p = uc_port_get(d, port);
+	struct uc_route route;
+	int rc = 0;
+
+	if (!p)
+		return -XEN_EINVAL;
+	uc_lock(&d->lock, d->host);
+	route = uc_route_load(p);
+	route.priority = (uint8_t)priority;
+	if (!uc_abi_of(d)->has_priorities)
+		rc = -XEN_ENOSYS;
+	else if (!route.usable)
+		rc = -XEN_EACCES;
+	else if (priority > UC_FIFO_PRIORITY_MIN)
+		rc = -XEN_EINVAL;
+	else
+		set_route(d, p, route);
+	uc_unlock(&d->lock);
+	return rc;
+}
+
+uint32_t uc_ports_valid(const struct uc_domain *d)
+{
+	return uc_load_acquire(&d->valid_ports);
+}
