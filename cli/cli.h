@@ -12,11 +12,19 @@
 #include "vmm/diag.h"
 
 enum uc_opt_type {
-	UC_OPT_FLAG, /* bool */
-	UC_OPT_STR,  /* const char * */
-	UC_OPT_FILE, /* const char *: a file to read; `upcall lab` carries it along */
-	UC_OPT_UINT, /* unsigned int, within [min, max] */
-	UC_OPT_SIZE, /* uint64_t bytes, within [min, max]; K, M, G, T suffixes, plain = MiB */
+	UC_OPT_FLAG,  /* bool */
+	UC_OPT_STR,   /* const char * */
+	UC_OPT_FILE,  /* const char *: a file to read; `upcall lab` carries it along */
+	UC_OPT_FILES, /* struct uc_opt_list: such files, one per occurrence of the option */
+	UC_OPT_UINT,  /* unsigned int, within [min, max] */
+	UC_OPT_SIZE,  /* uint64_t bytes, within [min, max]; K, M, G, T suffixes, plain = MiB */
+};
+
+#define UC_OPT_LIST_MAX 32
+
+struct uc_opt_list {
+	const char *word[UC_OPT_LIST_MAX];
+	unsigned int count;
 };
 
 struct uc_opt {

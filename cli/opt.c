@@ -61,6 +61,17 @@ static int store_size(const struct uc_opt *opt, const char *arg, struct uc_diag 
 	return 0;
 }
 
+static int store_word(const struct uc_opt *opt, const char *arg, struct uc_diag *diag)
+{
+	struct uc_opt_list *list = opt->value;
+
+	if (list->count == UC_OPT_LIST_MAX)
+		return uc_fail(diag, UC_EXIT_USAGE, E2BIG, "--%s: give it at most %d times",
+			       opt->name, UC_OPT_LIST_MAX);
+	list->word[list->count++] = arg;
+	return 0;
+}
+
 static int store(const struct uc_opt *opt, const char *arg, struct uc_diag *diag)
 {
 	switch (opt->type) {
@@ -71,6 +82,8 @@ static int store(const struct uc_opt *opt, const char *arg, struct uc_diag *diag
 	case UC_OPT_FILE:
 		*(const char **)opt->value = arg;
 		return 0;
+	case UC_OPT_FILES:
+		return store_word(opt, arg, diag);
 	case UC_OPT_UINT:
 		return store_uint(opt, arg, diag);
 	case UC_OPT_SIZE:
