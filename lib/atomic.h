@@ -75,6 +75,17 @@ static inline void uc_g32_clear(uc_g32 *w, unsigned int bit)
 	(void)__atomic_fetch_and(&w->raw, ~(1u << bit), __ATOMIC_SEQ_CST);
 }
 
+static inline void uc_g32_clear_bits(uc_g32 *w, uint32_t bits)
+{
+	(void)__atomic_fetch_and(&w->raw, ~bits, __ATOMIC_SEQ_CST);
+}
+
+/* Returns the old word: `lock xadd` is the one whole-word operation of x86 that needs no loop. */
+static inline uint32_t uc_g32_add(uc_g32 *w, uint32_t value)
+{
+	return __atomic_fetch_add(&w->raw, value, __ATOMIC_SEQ_CST);
+}
+
 /* On failure *expected is what the word held. */
 static inline bool uc_g32_cas(uc_g32 *w, uint32_t *expected, uint32_t value)
 {

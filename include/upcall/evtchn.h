@@ -130,9 +130,12 @@ int uc_domain_set_shared_info(struct uc_domain *d, uint64_t gfn);
 /*
  * VCPUOP_register_vcpu_info: once per vCPU. Everything is then marked pending and the upcall is
  * raised, as Xen does, because what was raised before may have gone unseen. -EBUSY the second time,
- * -EINVAL for a bad offset or frame, -ENXIO when the structure would cross the page.
+ * -EINVAL for a bad frame, -ENXIO for an offset not aligned to 8 or too near to the page's end.
  */
 int uc_vcpu_set_info(struct uc_vcpu *v, uint64_t gfn, uint32_t offset);
+
+/* Is v's upcall raised and not yet taken? For a host that must inject it again. */
+bool uc_vcpu_upcall_pending(const struct uc_vcpu *v);
 
 /* ---- Channels: the EVTCHNOPs with typed arguments, for any domain, unchecked for privilege. ----
  */

@@ -87,9 +87,17 @@ void uc_ports_unpark(struct uc_domain *d, uint32_t from, uint32_t to)
 /* vCPUs without a vcpu_info of their own use the slot in shared_info, if there is one for them. */
 static void use_shared_infos(struct uc_domain *d, struct uc_shared_info *s)
 {
-	for (uint32_t i = 0; i < d->nr_vcpus && i < UC_LEGACY_VCPUS; i++)
-		if (!d->vcpus[i].info_registered)
-			uc_store_seq(&d->vcpus[i].info, &s->vcpu_info[i]);
+	for (uint32_t i = 0; i < d->nr_vcpus && i < UC_LEGACY_VCPUS; i++) {
+		struct uc_vcpu *v = &d->vcpus[i];
+
+		if (v->info_registered)
+			continue;
+		uc_store_seq(&v->info, &s->vcpu_info[i]);
+		/* The edge went to words that the guest cannot see: READY is set, so none follows.
+		 */
+		if (uc_g8_xchg(&v->no_info.upcall_pending, 0))
+			uc_vcpu_upcall(v);
+	}
 }
 
 int uc_domain_set_shared_info(struct uc_domain *d, uint64_t gfn)
@@ -154,4 +162,9 @@ void uc_vcpu_upcall(struct uc_vcpu *v)
 		uc_count(&v->upcalls);
 		v->domain->host->ops->kick(v->domain->host->ctx, v);
 	}
+}
+
+bool uc_vcpu_upcall_pending(const struct uc_vcpu *v)
+{
+	return uc_g8_read(&uc_load_acquire(&v->info)->upcall_pending);
 }

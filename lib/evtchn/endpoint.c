@@ -9,8 +9,8 @@ static const struct uc_peer host_peer = {.kind = UC_PORT_HOST, .domid = UC_DOMID
 static void join(struct uc_endpoint *e, struct uc_domain *d, uint32_t port)
 {
 	uc_store(&d->ports[port].endpoint, e);
-	e->domain = d;
-	e->port = port;
+	uc_store(&e->port, port);
+	uc_store_release(&e->domain, d);
 }
 
 int uc_endpoint_bind(struct uc_endpoint *e, struct uc_domain *d, uint32_t port)
@@ -50,35 +50,38 @@ int uc_endpoint_open(struct uc_endpoint *e, struct uc_domain *d)
 	return rc;
 }
 
-static bool connected(const struct uc_endpoint *e)
+/* Whether port `port` of `d`, as read from `e`, is still joined to `e`: both may be out of date. */
+static bool connected(const struct uc_endpoint *e, struct uc_domain *d, uint32_t port)
 {
-	struct uc_port *p = e->domain ? &e->domain->ports[e->port] : 0;
+	struct uc_port *p = d ? uc_port_get(d, port) : 0;
 
 	return p && uc_peer_load(p).kind == UC_PORT_HOST && uc_load(&p->endpoint) == e;
 }
 
 int uc_endpoint_raise(struct uc_endpoint *e)
 {
-	if (!connected(e))
+	struct uc_domain *d = uc_load_acquire(&e->domain);
+	uint32_t port = uc_load(&e->port);
+
+	if (!connected(e, d, port))
 		return -XEN_ENOTCONN;
-	uc_raise(e->domain, e->port);
+	uc_raise(d, port);
 	return 0;
 }
 
 void uc_endpoint_close(struct uc_endpoint *e)
 {
-	struct uc_domain *d = e->domain;
+	struct uc_domain *d = uc_load_acquire(&e->domain);
 	struct uc_port *p;
 
 	if (!d)
 		return;
 	uc_lock(&d->lock, d->host);
-	if (connected(e)) {
+	if (connected(e, d, e->port)) {
 		p = &d->ports[e->port];
 		uc_peer_store(p, (struct uc_peer){.kind = UC_PORT_UNBOUND, .domid = UC_DOMID_HOST});
 		uc_endpoint_quiesce(p);
 	}
-	e->domain = 0;
-	e->port = 0;
+	uc_store_release(&e->domain, (struct uc_domain *)0);
 	uc_unlock(&d->lock);
 }

@@ -243,7 +243,7 @@ static int close_locked(struct uc_domain *d, uint32_t port, struct uc_domain *rd
 
 int uc_close(struct uc_domain *d, uint32_t port)
 {
-	struct uc_domain *rd = 0;
+	struct uc_domain *rd = 0, *rd_now;
 	int rc;
 
 	if (!uc_port_get(d, port))
@@ -257,7 +257,7 @@ int uc_close(struct uc_domain *d, uint32_t port)
 	/* Joined: again with both locks. A port that changed peers meanwhile was closed meanwhile.
 	 */
 	uc_lock_two(&d->lock, &rd->lock, d->host);
-	rc = close_locked(d, port, rd, &rd);
+	rc = close_locked(d, port, rd, &rd_now);
 	uc_unlock_two(&d->lock, &rd->lock);
 	return rc;
 }
@@ -266,6 +266,7 @@ int uc_bind_vcpu(struct uc_domain *d, uint32_t port, uint32_t vcpu)
 {
 	struct uc_port *p = uc_port_get(d, port);
 	struct uc_route route;
+	struct uc_vcpu *old;
 	struct uc_peer peer;
 	int rc = 0;
 
@@ -280,8 +281,12 @@ int uc_bind_vcpu(struct uc_domain *d, uint32_t port, uint32_t vcpu)
 	    peer.kind == UC_PORT_HOST ||
 	    (peer.kind == UC_PORT_VIRQ && !uc_virq_is_per_vcpu(peer.index))) {
 		route = uc_route_load(p);
+		old = &d->vcpus[route.vcpu];
 		route.vcpu = (uint16_t)vcpu;
 		set_route(d, p, route);
+		/* What was raised while bound to a vCPU that could not take it yet can go now. */
+		if (!old->control && uc_abi_of(d)->is_pending(d, port))
+			uc_raise(d, port);
 	} else {
 		rc = -XEN_EINVAL;
 	}

@@ -15,7 +15,7 @@ static uc_g32 *word_of(struct uc_guest *g, uint32_t port)
 	return &g->event_page[port / UC_FIFO_WORDS_PER_PAGE][port % UC_FIFO_WORDS_PER_PAGE];
 }
 
-/* Take the port off its queue; returns the next one. Waits out BUSY: the hypervisor is linking. */
+/* Take the port off its queue; returns the next one. */
 static uint32_t unlink_word(uc_g32 *word)
 {
 	uint32_t old = uc_g32_read(word);
