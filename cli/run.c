@@ -1,12 +1,57 @@
 /* SPDX-License-Identifier: MIT */
+/* `upcall run`: boot a guest with its console on stdio. */
 #include <errno.h>
 
 #include "cli/cli.h"
+#include "vmm/vm.h"
+
+static struct uc_vm_config config = {
+	.append = "console=hvc0",
+	.name = "guest",
+	.cpus = 1,
+	.memory_bytes = 512ull << 20,
+};
+
+static const struct uc_opt opts[] = {
+	{"kernel", UC_OPT_FILE, "FILE",
+	 "kernel to boot: a bzImage or an ELF vmlinux with a PVH note", .value = &config.kernel},
+	{"initrd", UC_OPT_FILE, "FILE", "initial RAM disk", .value = &config.initrd},
+	{"append", UC_OPT_STR, "STRING", "kernel command line (default: console=hvc0)",
+	 .value = &config.append},
+	{"cpus", UC_OPT_UINT, "N", "number of vCPUs, 1 to 128 (default: 1)", .value = &config.cpus,
+	 .min = 1, .max = UC_VM_MAX_VCPUS},
+	{"memory", UC_OPT_SIZE, "SIZE", "guest memory, such as 512M or 2G (default: 512M)",
+	 .value = &config.memory_bytes, .min = UC_MEM_MIN, .max = UC_MEM_MAX},
+	{"name", UC_OPT_STR, "NAME", "the machine's name, which the guest sees in xenstore",
+	 .value = &config.name},
+	{"no-reboot", UC_OPT_FLAG, NULL,
+	 "exit with status 10 when the guest reboots, instead of restarting it",
+	 .value = &config.no_reboot},
+	{"counters", UC_OPT_FLAG, NULL,
+	 "print the event channels' counters as JSON on stderr: at the end, and whenever the guest "
+	 "writes to I/O port 0x610",
+	 .value = &config.counters},
+	{NULL},
+};
 
 static int run(int argc, char **argv, int *status, struct uc_diag *diag)
 {
-	(void)argc, (void)argv, (void)status;
-	return uc_fail(diag, UC_EXIT_INTERNAL, ENOSYS, "not here yet");
+	(void)argc, (void)argv;
+	if (!config.kernel)
+		return uc_fail(diag, UC_EXIT_USAGE, EINVAL,
+			       "no kernel given; name one with --kernel FILE, such as "
+			       "/boot/vmlinuz-$(uname -r)");
+	return uc_vm_run(&config, status, diag);
 }
 
-const struct uc_command uc_cmd_run = {.name = "run", .args = "", .summary = "", .run = run};
+const struct uc_command uc_cmd_run = {
+	.name = "run",
+	.args = "--kernel FILE",
+	.summary = "boot a guest, its console on stdin and stdout",
+	.details = "On a terminal, Ctrl-A x ends the machine and Ctrl-A Ctrl-A sends a Ctrl-A.\n"
+		   "Needs KVM with Xen support; where the machine has none, `upcall lab run` runs "
+		   "the\n"
+		   "same command in an emulated machine that has.",
+	.opts = opts,
+	.run = run,
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * __HYPERVISOR_memory_op. The guest's RAM is fixed; what it can do is place the shared info page
+ * and the grant table where it wants them.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <xen/xen.h>
+
+#include <xen/memory.h>
+
+#include "vmm/xen/grants.h"
+#include "vmm/xen/hypercall.h"
+
+/*
+ * The page stays the guest's own RAM and becomes the shared info: nothing has to be taken out of
+ * the memory map. Xen's page would come up zeroed, so this one is.
+ */
+static int64_t place_shared_info(struct uc_vm *vm, uint64_t gfn)
+{
+	void *page = gfn < (UINT64_MAX >> 12) ? uc_mem_at(&vm->mem, gfn << 12, UC_PAGE_SIZE) : NULL;
+	int rc;
+
+	if (!page)
+		return -EINVAL;
+	if (!vm->domain.shared_info)
+		memset(page, 0, UC_PAGE_SIZE);
+	/* KVM writes the wall clock there. */
+	rc = uc_kvm_xen_attr(&vm->kvm, KVM_XEN_ATTR_TYPE_SHARED_INFO, gfn);
+	return rc ? rc : uc_domain_set_shared_info(&vm->domain, gfn);
+}
+
+static int64_t add_to_physmap(struct uc_vm_vcpu *v, uint64_t gva)
+{
+	struct xen_add_to_physmap arg;
+	int64_t rc;
+
+	if (uc_guest_read(v, gva, &arg, sizeof(arg)))
+		return -EFAULT;
+	rc = uc_check_self(v->vm, arg.domid);
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&v->vm->lock);
+	if (arg.space == XENMAPSPACE_shared_info)
+		rc = arg.idx == 0 ? place_shared_info(v->vm, arg.gpfn) : -EINVAL;
+	else if (arg.space == XENMAPSPACE_grant_table)
+		rc = uc_grants_map(v->vm, arg.idx, arg.gpfn);
+	else
+		rc = -ENOSYS;
+	pthread_mutex_unlock(&v->vm->lock);
+	return rc;
+}
+
+static int64_t ram_pages(struct uc_vm_vcpu *v, uint64_t gva)
+{
+	domid_t domid;
+	int rc;
+
+	if (uc_guest_read(v, gva, &domid, sizeof(domid)))
+		return -EFAULT;
+	rc = uc_check_self(v->vm, domid);
+	return rc ? rc : (int64_t)((v->vm->mem.low_bytes + v->vm->mem.high_bytes) / UC_PAGE_SIZE);
+}
+
+int64_t uc_hc_memory(struct uc_vm_vcpu *v, const uint64_t *args)
+{
+	switch (args[0]) {
+	case XENMEM_add_to_physmap:
+		return add_to_physmap(v, args[1]);
+	case XENMEM_current_reservation:
+	case XENMEM_maximum_reservation:
+		return ram_pages(v, args[1]);
+	default:
+		return -ENOSYS;
+	}
+}

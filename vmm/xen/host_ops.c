@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/xen/host_ops.h"
+
+#include <sched.h>
+
+#include "vmm/kvm/vcpu.h"
+
+/* Guest RAM is mapped for good, so mapping a frame is arithmetic and unmapping is nothing. */
+static void *map_frame(void *ctx, struct uc_domain *d, uint64_t gfn)
+{
+	struct uc_vm *vm = ctx;
+
+	(void)d;
+	if (gfn >= UINT64_MAX / UC_PAGE_SIZE)
+		return NULL;
+	return uc_mem_at(&vm->mem, gfn * UC_PAGE_SIZE, UC_PAGE_SIZE);
+}
+
+static void unmap_frame(void *ctx, struct uc_domain *d, void *frame)
+{
+	(void)ctx, (void)d, (void)frame;
+}
+
+static void kick(void *ctx, struct uc_vcpu *v)
+{
+	struct uc_vm *vm = ctx;
+
+	uc_vcpu_kick(&vm->vcpus[v->id]);
+}
+
+/* No vCPU sleeps in uc_poll_begin() here: KVM answers SCHEDOP_poll itself (hypercall.c). */
+static void wake(void *ctx, struct uc_vcpu *v)
+{
+	(void)ctx, (void)v;
+}
+
+static void relax(void *ctx)
+{
+	(void)ctx;
+	sched_yield();
+}
+
+const struct uc_host_ops uc_vm_host_ops = {
+	.map_frame = map_frame,
+	.unmap_frame = unmap_frame,
+	.kick = kick,
+	.wake = wake,
+	.relax = relax,
+};

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* The hypercall table, and the small hypercalls that need no file of their own. */
+#include "vmm/xen/hypercall.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <xen/xen.h>
+
+#include <xen/sched.h>
+
+#include "vmm/devices.h"
+#include "vmm/kvm/vcpu.h"
+
+typedef int64_t (*handler)(struct uc_vm_vcpu *v, const uint64_t *args);
+
+static const handler handlers[] = {
+	[__HYPERVISOR_memory_op] = uc_hc_memory,
+	[__HYPERVISOR_set_timer_op] = uc_hc_set_timer,
+	[__HYPERVISOR_xen_version] = uc_hc_version,
+	[__HYPERVISOR_console_io] = uc_hc_console_io,
+	[__HYPERVISOR_grant_table_op] = uc_hc_grant_table,
+	[__HYPERVISOR_vm_assist] = uc_hc_vm_assist,
+	[__HYPERVISOR_vcpu_op] = uc_hc_vcpu,
+	[__HYPERVISOR_sched_op] = uc_hc_sched,
+	[__HYPERVISOR_event_channel_op] = uc_hc_event_channel,
+	[__HYPERVISOR_hvm_op] = uc_hc_hvm,
+};
+
+int64_t uc_hypercall(struct uc_vm_vcpu *v, const struct uc_hypercall *call)
+{
+	if (call->cpl > 0)
+		return -EPERM;
+	/* 32-bit callers use other structures; no guest that gets here makes such calls. */
+	if (!call->long_mode || call->number >= sizeof(handlers) / sizeof(handlers[0]) ||
+	    !handlers[call->number])
+		return -ENOSYS;
+	return handlers[call->number](v, call->args);
+}
+
+int uc_check_self(const struct uc_vm *vm, uint16_t domid)
+{
+	if (domid == DOMID_SELF || domid == vm->domain.id)
+		return 0;
+	return domid == UC_DOMID_HOST ? -EPERM : -ESRCH;
+}
+
+int64_t uc_hc_event_channel(struct uc_vm_vcpu *v, const uint64_t *args)
+{
+	_Alignas(8) uint8_t arg[64];
+	uint32_t cmd = (uint32_t)args[0];
+	bool out = false;
+	int bytes = uc_evtchn_arg_size(cmd, &out), rc;
+
+	if (bytes < 0)
+		return bytes;
+	if (uc_guest_read(v, args[1], arg, (uint64_t)bytes))
+		return -EFAULT;
+	rc = uc_evtchn_op(v->evtchn, cmd, arg);
+	if (!rc && out && uc_guest_write(v, args[1], arg, (uint64_t)bytes))
+		rc = -EFAULT;
+	return rc;
+}
+
+static int64_t shutdown(struct uc_vm_vcpu *v, uint64_t gva)
+{
+	static const uint8_t ends[] = {
+		[SHUTDOWN_poweroff] = UC_VM_POWEROFF,
+		[SHUTDOWN_reboot] = UC_VM_REBOOT,
+		[SHUTDOWN_crash] = UC_VM_CRASH,
+		[SHUTDOWN_watchdog] = UC_VM_WATCHDOG,
+	};
+	struct sched_shutdown arg;
+
+	if (uc_guest_read(v, gva, &arg, sizeof(arg)))
+		return -EFAULT;
+	if (arg.reason >= sizeof(ends) || !ends[arg.reason])
+		return -EINVAL; /* suspend and soft reset: not offered */
+	uc_vm_stop(v->vm, ends[arg.reason]);
+	return 0;
+}
+
+int64_t uc_hc_sched(struct uc_vm_vcpu *v, const uint64_t *args)
+{
+	switch (args[0]) {
+	case SCHEDOP_shutdown:
+		return shutdown(v, args[1]);
+	case SCHEDOP_yield:
+	case SCHEDOP_poll:
+		/*
+		 * KVM answers both itself, a poll as a yield: it may return before its event, and
+		 * guests loop. Should one get here, the same answer is right.
+		 */
+		return 0;
+	default:
+		return -ENOSYS;
+	}
+}
+
+int64_t uc_hc_console_io(struct uc_vm_vcpu *v, const uint64_t *args)
+{
+	uint64_t left = args[1], gva = args[2];
+	char buf[256];
+
+	if (args[0] == CONSOLEIO_read)
+		return 0;
+	if (args[0] != CONSOLEIO_write)
+		return -ENOSYS;
+	/* Bounded per call; the guest calls again for more. */
+	if (left > UC_PAGE_SIZE)
+		return -EINVAL;
+	while (left) {
+		uint64_t n = left < sizeof(buf) ? left : sizeof(buf);
+
+		if (uc_guest_read(v, gva, buf, n))
+			return -EFAULT;
+		uc_devices_debug_output(v->vm->devices, buf, n);
+		gva += n;
+		left -= n;
+	}
+	return 0;
+}
+
+int64_t uc_hc_vm_assist(struct uc_vm_vcpu *v, const uint64_t *args)
+{
+	if (args[1] != VMASST_TYPE_runstate_update_flag ||
+	    (args[0] != VMASST_CMD_enable && args[0] != VMASST_CMD_disable))
+		return -ENOSYS;
+	return uc_kvm_xen_attr(&v->vm->kvm, UC_KVM_XEN_ATTR_RUNSTATE_UPDATE_FLAG,
+			       args[0] == VMASST_CMD_enable);
+}
