@@ -11,12 +11,13 @@
 
 #include <xen/memory.h>
 
+#include "vmm/kvm/remote.h"
 #include "vmm/xen/grants.h"
 #include "vmm/xen/hypercall.h"
 
 /*
  * The page stays the guest's own RAM and becomes the shared info: nothing has to be taken out of
- * the memory map. Xen's page would come up zeroed, so this one is.
+ * the memory map. Xen's page would come up zeroed, so this one is. KVM writes the wall clock there.
  */
 static int64_t place_shared_info(struct uc_vm *vm, uint64_t gfn)
 {
@@ -27,9 +28,23 @@ static int64_t place_shared_info(struct uc_vm *vm, uint64_t gfn)
 		return -EINVAL;
 	if (!vm->domain.shared_info)
 		memset(page, 0, UC_PAGE_SIZE);
-	/* KVM writes the wall clock there. */
 	rc = uc_kvm_xen_attr(&vm->kvm, KVM_XEN_ATTR_TYPE_SHARED_INFO, gfn);
 	return rc ? rc : uc_domain_set_shared_info(&vm->domain, gfn);
+}
+
+/*
+ * Until a vCPU registers a vcpu_info of its own, the one in the shared info is its: Linux reads the
+ * TSC's frequency from the pvclock there before it registers anything.
+ */
+static int64_t use_shared_infos(struct uc_vm_vcpu *v, uint64_t gfn)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < v->vm->nr_vcpus && i < UC_LEGACY_VCPUS && !rc; i++)
+		if (!v->vm->evtchn_vcpus[i].info_registered)
+			rc = uc_vcpu_set_attr(v, &v->vm->vcpus[i], KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO,
+					      (gfn << 12) + i * sizeof(struct uc_vcpu_info));
+	return rc;
 }
 
 static int64_t add_to_physmap(struct uc_vm_vcpu *v, uint64_t gva)
@@ -50,6 +65,8 @@ static int64_t add_to_physmap(struct uc_vm_vcpu *v, uint64_t gva)
 	else
 		rc = -ENOSYS;
 	pthread_mutex_unlock(&v->vm->lock);
+	if (!rc && arg.space == XENMAPSPACE_shared_info)
+		rc = use_shared_infos(v, arg.gpfn);
 	return rc;
 }
 
