@@ -64,7 +64,11 @@ static void free_argv(struct argv *argv)
 static void add_machine(struct argv *argv, const struct uc_lab_config *config)
 {
 	add_option(argv, "-accel", "tcg,thread=multi");
-	add_option(argv, "-cpu", "max");
+	/*
+	 * QEMU 7.2 does not intercept XSETBV for a nested guest, so KVM never learns the guest's
+	 * XCR0 and gives it inconsistent state sizes (Linux warns) and the wrong XCR0 to run with.
+	 */
+	add_option(argv, "-cpu", "max,-xsave");
 	add_option(argv, "-machine", "q35");
 	add(argv, "-smp");
 	add(argv, "%u", config->cpus);
