@@ -47,6 +47,7 @@ static struct {
 	char *argv[WORDS_MAX + 1];
 	int argc;
 	bool tty;
+	struct winsize size;
 	pid_t child;
 	int tty_fd; /* pty master, or -1 */
 	struct stream out, err;
@@ -202,6 +203,8 @@ static void receive_job(void)
 	if (fd >= 0)
 		close(fd);
 	lab.tty = msg.arg[0];
+	lab.size.ws_row = (unsigned short)msg.arg[1];
+	lab.size.ws_col = (unsigned short)msg.arg[2];
 }
 
 static void __attribute__((noreturn)) exec_job(void)
@@ -218,7 +221,7 @@ static void __attribute__((noreturn)) exec_job(void)
 
 static void start_on_tty(void)
 {
-	lab.child = forkpty(&lab.tty_fd, NULL, NULL, NULL);
+	lab.child = forkpty(&lab.tty_fd, NULL, NULL, &lab.size);
 	if (lab.child < 0)
 		give_up("no terminal in the lab: %m");
 	if (!lab.child)

@@ -95,7 +95,18 @@ static int send_environment(int ctl)
 	return rc;
 }
 
-int uc_lab_job_send(int ctl, const struct uc_lab_files *files, int tty)
+static int send_start(int ctl, const struct winsize *tty)
+{
+	struct uc_lab_msg msg = {.type = UC_LAB_MSG_START, .arg = {tty != NULL}};
+
+	if (tty) {
+		msg.arg[1] = tty->ws_row;
+		msg.arg[2] = tty->ws_col;
+	}
+	return uc_wire_send(ctl, &msg, NULL);
+}
+
+int uc_lab_job_send(int ctl, const struct uc_lab_files *files, const struct winsize *tty)
 {
 	const struct uc_lab_job *job = files->job;
 	char *cwd = getcwd(NULL, 0);
@@ -108,5 +119,5 @@ int uc_lab_job_send(int ctl, const struct uc_lab_files *files, int tty)
 		rc = send_string(ctl, UC_LAB_MSG_ARG, *word, 0);
 	for (size_t i = 0; i < job->nr_files && !rc; i++)
 		rc = send_file(ctl, job->files[i], files->fd[i]);
-	return rc ? rc : send_bytes(ctl, UC_LAB_MSG_START, NULL, 0, (uint64_t)tty);
+	return rc ? rc : send_start(ctl, tty);
 }

@@ -3,6 +3,8 @@
 #ifndef UPCALL_LAB_JOB_H
 #define UPCALL_LAB_JOB_H
 
+#include <sys/ioctl.h>
+
 #include "lab/lab.h"
 
 #define UC_LAB_FILES_MAX 64
@@ -15,7 +17,10 @@ struct uc_lab_files {
 /* Opens every file, before any machine starts; says in one line what cannot be read. */
 int uc_lab_files_open(struct uc_lab_files *files, const struct uc_lab_job *job,
 		      struct uc_diag *diag);
-/* Sends the whole job; blocks until the lab takes it. 0 or -errno (the lab is gone). */
-int uc_lab_job_send(int ctl, const struct uc_lab_files *files, int tty);
+/*
+ * Sends the whole job; blocks until the lab takes it. `tty`: the size of the terminal that the
+ * command is to get, or NULL. 0, -EPIPE when the lab is gone, -errno when a file cannot be read.
+ */
+int uc_lab_job_send(int ctl, const struct uc_lab_files *files, const struct winsize *tty);
 
 #endif

@@ -11,6 +11,7 @@
  * been written out, and no way out of here leaves a machine running or a terminal raw.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -50,7 +51,7 @@ static struct session {
 	pthread_mutex_t ctl_lock;
 	int kick; /* eventfd: some bytes of output are done, or sending failed */
 	atomic_int send_error;
-	bool up, exited;
+	bool up, exited, gone;	/* the last: QEMU ended by itself */
 	struct uc_lab_msg exit; /* once exited */
 	char complaint[256];	/* QEMU's first line */
 	char fail[UC_LAB_PAYLOAD_MAX + 1];
@@ -67,12 +68,12 @@ static void send_msg(struct session *s, uint32_t type, uint64_t arg0, uint64_t a
 	uc_wire_send(s->machine.port[UC_LAB_CTL], &msg, NULL);
 }
 
-static void send_winsize(struct session *s)
+static struct winsize window(void)
 {
-	struct winsize size;
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
 
-	if (s->terminal.raw && !ioctl(STDIN_FILENO, TIOCGWINSZ, &size))
-		send_msg(s, UC_LAB_MSG_WINSIZE, size.ws_row, size.ws_col);
+	ioctl(STDIN_FILENO, TIOCGWINSZ, &size);
+	return size;
 }
 
 static void tell(struct session *s, uint32_t type, uint64_t arg0, uint64_t arg1)
@@ -102,12 +103,12 @@ static void relay_stdin(struct session *s)
 static void *feed(void *arg)
 {
 	struct session *s = arg;
+	struct winsize size = window();
 	int rc;
 
 	pthread_mutex_lock(&s->ctl_lock);
-	rc = uc_lab_job_send(s->machine.port[UC_LAB_CTL], &s->files, s->terminal.raw);
-	if (!rc)
-		send_winsize(s);
+	rc = uc_lab_job_send(s->machine.port[UC_LAB_CTL], &s->files,
+			     s->terminal.raw ? &size : NULL);
 	pthread_mutex_unlock(&s->ctl_lock);
 	if (rc) {
 		atomic_store(&s->send_error, rc);
@@ -181,14 +182,16 @@ static void take_message(struct session *s)
 		s->fail[0] = '\0';
 }
 
-/* The supervisor may not wait for the lock: its holder may be sending files, and then sends the
- * size itself when it is done. */
+/* The supervisor may not wait for the lock: its holder may be sending files for a while. A size
+ * that changes just then is lost until it changes again. */
 static void try_winsize(struct session *s)
 {
-	if (pthread_mutex_trylock(&s->ctl_lock))
+	struct winsize size = window();
+
+	if (!s->terminal.raw || pthread_mutex_trylock(&s->ctl_lock))
 		return;
 	if (s->up)
-		send_winsize(s);
+		send_msg(s, UC_LAB_MSG_WINSIZE, size.ws_row, size.ws_col);
 	pthread_mutex_unlock(&s->ctl_lock);
 }
 
@@ -281,6 +284,7 @@ static void supervise(struct session *s)
 			return;
 		poll(events, NR_EVENTS, s->up ? -1 : 1000);
 		dispatch(s, events);
+		s->gone = events[QEMU].revents;
 	}
 }
 
@@ -303,9 +307,9 @@ static int judge_machine(struct session *s, struct uc_diag *diag)
 	if (s->console.fatal[0])
 		return uc_fail(diag, UC_EXIT_LAB_HOST, EIO,
 			       "the lab's own kernel died, try again: %s", s->console.fatal);
-	if (!s->up && !s->console.last[0] && s->complaint[0])
+	if (!s->up && !s->console.last[0] && s->gone)
 		return uc_fail(diag, UC_EXIT_LAB_TOOL, EIO, "the lab does not start: %s",
-			       s->complaint);
+			       s->complaint[0] ? s->complaint : "QEMU ended at once");
 	if (!s->up)
 		return uc_fail(diag, UC_EXIT_LAB_HOST, ETIMEDOUT,
 			       "the lab did not come up within %d s, try again: %s", BOOT_TIMEOUT_S,
@@ -345,8 +349,10 @@ static int run_machine(struct session *s, int *status, struct uc_diag *diag)
 			strerror(-rc));
 	else
 		supervise(s);
-	if (!complete(s) && !s->signal)
+	if (!complete(s) && !s->signal) {
 		hear_last_words(s);
+		take_complaint(s);
+	}
 	uc_lab_machine_kill(&s->machine);
 	return rc ? rc : judge(s, status, diag);
 }
@@ -360,6 +366,17 @@ static int open_log(struct session *s, const char *path, struct uc_diag *diag)
 		return uc_fail(diag, UC_EXIT_USAGE, errno, "--keep-log %s: %s", path,
 			       strerror(errno));
 	return 0;
+}
+
+/* A closed standard descriptor would be given to the next file opened, and then relayed. */
+static void fill_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close(fd);
 }
 
 /* Before the download, which would be for nothing. */
@@ -383,6 +400,7 @@ int uc_lab_run(const struct uc_lab_config *config, const struct uc_lab_job *job,
 	struct session *s = &session;
 	int rc, initramfs;
 
+	fill_standard_fds();
 	rc = uc_lab_files_open(&s->files, job, diag);
 	if (!rc)
 		rc = require_tools(diag);

@@ -27,7 +27,7 @@ enum uc_lab_msg_type {
 	UC_LAB_MSG_ARG,	  /* one word of the command */
 	UC_LAB_MSG_FILE,  /* a file's path; arg[0]: its mode */
 	UC_LAB_MSG_CHUNK, /* the next bytes of that file */
-	UC_LAB_MSG_START, /* arg[0]: 1 = on a terminal */
+	UC_LAB_MSG_START, /* arg[0]: 1 = on a terminal, of arg[1] rows, arg[2] columns */
 	/* Host to agent, while the command runs */
 	UC_LAB_MSG_WINSIZE,   /* arg[0] rows, arg[1] columns */
 	UC_LAB_MSG_STDIN_END, /* arg[0]: bytes that stdin had */
