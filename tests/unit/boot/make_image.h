@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Kernel files made from nothing, for the tests of vmm/boot: small enough that each can be cut at
- * every byte. Called by image_test.c and pvh_test.c; a failure to build one ends the test program.
+ * every byte. Called by the tests of images; a failure to build one ends the test program.
  */
 #ifndef UPCALL_TESTS_BOOT_MAKE_IMAGE_H
 #define UPCALL_TESTS_BOOT_MAKE_IMAGE_H
