@@ -10,19 +10,12 @@
 
 #include <xen/errno.h>
 
-/* The event is counted when it is raised again. */
-static void move_to_parked(struct uc_port *p)
-{
-	uc_dec(&p->events);
-	uc_store_seq(&p->parked, 1);
-}
-
 /* Carry the 2-level bitmap's pending bits over. The ABI has been switched already. */
 static void park_2l_pending(struct uc_domain *d)
 {
 	for (uint32_t port = 1; port < d->valid_ports && port < UC_2L_PORTS; port++)
-		if (uc_abi_2l.is_pending(d, port))
-			move_to_parked(&d->ports[port]);
+		if (uc_2l_take_pending(d, port))
+			uc_store_seq(&d->ports[port].parked, 1);
 }
 
 /* Events that found no control block on `v` stayed pending without being linked. */

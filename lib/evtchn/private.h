@@ -35,6 +35,12 @@ struct uc_abi {
 
 extern const struct uc_abi uc_abi_2l, uc_abi_fifo;
 
+/*
+ * Clear the port's bit in the 2-level bitmap, and with it the event's count: it will be raised, and
+ * counted, in the other ABI. False when there was none.
+ */
+bool uc_2l_take_pending(struct uc_domain *d, uint32_t port);
+
 void uc_lock_slow(uint32_t *lock, const struct uc_host *host);
 
 static inline void uc_lock(uint32_t *lock, const struct uc_host *host)

@@ -44,8 +44,20 @@ static void raise_2l(struct uc_domain *d, uint32_t port)
 		deliver(d, port);
 	uc_check_pollers(d, port);
 switched:
-	if (uc_abi_of(d) != &uc_abi_2l)
+	if (uc_abi_of(d) != &uc_abi_2l) {
+		uc_2l_take_pending(d, port);
 		uc_abi_of(d)->raise(d, port);
+	}
+}
+
+bool uc_2l_take_pending(struct uc_domain *d, uint32_t port)
+{
+	struct uc_shared_info *s = uc_load_seq(&d->shared_info);
+	bool taken = s && uc_g64_test_and_clear(&s->pending[port / 64], port % 64);
+
+	if (taken)
+		uc_dec(&d->ports[port].events);
+	return taken;
 }
 
 static void unmask_2l(struct uc_domain *d, uint32_t port)

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* The host of fixture.h. */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *map_frame(void *ctx, struct uc_domain *d, uint64_t gfn)
+{
+	struct machine *m = (struct machine *)d;
+
+	(void)ctx;
+	if (gfn >= FRAMES)
+		return NULL;
+	m->maps[gfn]++;
+	return frame_of(m, (uint32_t)gfn);
+}
+
+static void unmap_frame(void *ctx, struct uc_domain *d, void *frame)
+{
+	struct machine *m = (struct machine *)d;
+	size_t offset = (size_t)((uint8_t *)frame - m->frames);
+
+	(void)ctx;
+	assert_true(offset < FRAMES * UC_FRAME_SIZE && offset % UC_FRAME_SIZE == 0);
+	assert_true(m->maps[offset / UC_FRAME_SIZE] > 0);
+	m->maps[offset / UC_FRAME_SIZE]--;
+}
+
+static void kick(void *ctx, struct uc_vcpu *v)
+{
+	struct machine *m = (struct machine *)v->domain;
+	struct world *w = ctx;
+
+	__atomic_fetch_add(&m->kicks[v->id], 1, __ATOMIC_SEQ_CST);
+	if (w->on_kick)
+		w->on_kick(m, v->id);
+}
+
+static void wake(void *ctx, struct uc_vcpu *v)
+{
+	struct machine *m = (struct machine *)v->domain;
+	struct world *w = ctx;
+
+	__atomic_fetch_add(&m->wakes[v->id], 1, __ATOMIC_SEQ_CST);
+	if (w->on_wake)
+		w->on_wake(m, v->id);
+}
+
+static void relax(void *ctx)
+{
+	struct world *w = ctx;
+
+	if (w->on_relax)
+		w->on_relax();
+	else
+		fail_msg("the only thread waits for a lock");
+}
+
+static const struct uc_host_ops host_ops = {
+	.map_frame = map_frame,
+	.unmap_frame = unmap_frame,
+	.kick = kick,
+	.wake = wake,
+	.relax = relax,
+};
+
+static void guest_unmask(void *ctx, uint32_t port)
+{
+	struct machine *m = ctx;
+
+	uc_unmask(&m->d, port);
+}
+
+static void guest_handle(void *ctx, uint32_t vcpu, uint32_t port)
+{
+	struct machine *m = ctx;
+
+	if (m->on_handle) {
+		m->on_handle(m, vcpu, port);
+		return;
+	}
+	uc_guest_clear(&m->guest, port);
+	assert_true(m->nr_log < sizeof(m->log) / sizeof(m->log[0]));
+	m->log[m->nr_log++] = (struct handled){vcpu, port};
+}
+
+static const struct uc_guest_ops guest_ops = {.unmask = guest_unmask, .handle = guest_handle};
+
+static struct machine *machine_new(struct world *w, uint16_t id)
+{
+	struct machine *m = aligned_alloc(64, sizeof(*m));
+	struct uc_domain_config config = {.host = &w->host, .id = id, .nr_vcpus = VCPUS};
+
+	assert_non_null(m);
+	memset(m, 0, sizeof(*m));
+	m->world = w;
+	m->frames = aligned_alloc(UC_FRAME_SIZE, FRAMES * UC_FRAME_SIZE);
+	m->ports = aligned_alloc(64, PORTS * sizeof(*m->ports));
+	assert_true(m->frames && m->ports);
+	memset(m->frames, 0, FRAMES * UC_FRAME_SIZE);
+	memset(m->ports, 0, PORTS * sizeof(*m->ports));
+	config.vcpus = m->vcpus;
+	config.ports = m->ports;
+	config.nr_ports = PORTS;
+	assert_int_equal(uc_domain_init(&m->d, &config), 0);
+	m->guest.ops = &guest_ops;
+	m->guest.ctx = m;
+	for (uint32_t i = 0; i < VCPUS; i++) {
+		m->gv[i].guest = &m->guest;
+		m->gv[i].id = i;
+	}
+	return m;
+}
+
+static void machine_free(struct machine *m)
+{
+	uc_domain_destroy(&m->d);
+	for (uint32_t i = 0; i < FRAMES; i++)
+		assert_int_equal(m->maps[i], 0);
+	free(m->frames);
+	free(m->ports);
+	free(m);
+}
+
+struct world *world_create(void)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	w->host = (struct uc_host){
+		.ops = &host_ops, .ctx = w, .domains = w->domains, .nr_domains = 8};
+	w->a = machine_new(w, ID_A);
+	w->b = machine_new(w, ID_B);
+	return w;
+}
+
+void world_destroy(struct world *w)
+{
+	machine_free(w->a);
+	machine_free(w->b);
+	free(w);
+}
+
+int world_new(void **state)
+{
+	*state = world_create();
+	return 0;
+}
+
+int world_free(void **state)
+{
+	world_destroy(*state);
+	return 0;
+}
+
+void *frame_of(struct machine *m, uint32_t gfn)
+{
+	return m->frames + (size_t)gfn * UC_FRAME_SIZE;
+}
+
+struct uc_shared_info *shared_of(struct machine *m)
+{
+	return frame_of(m, FRAME_SHARED);
+}
+
+struct uc_fifo_control_block *control_of(struct machine *m, uint32_t vcpu)
+{
+	return frame_of(m, FRAME_CONTROL + vcpu);
+}
+
+uc_g32 *word_of(struct machine *m, uint32_t port)
+{
+	return (uc_g32 *)frame_of(m, FRAME_EVENTS) + port;
+}
+
+uint32_t word(struct machine *m, uint32_t port)
+{
+	return __atomic_load_n(&word_of(m, port)->raw, __ATOMIC_SEQ_CST);
+}
+
+void start_2l(struct machine *m)
+{
+	assert_int_equal(uc_domain_set_shared_info(&m->d, FRAME_SHARED), 0);
+	m->guest.shared_info = shared_of(m);
+	for (uint32_t i = 0; i < VCPUS; i++)
+		m->gv[i].info = &shared_of(m)->vcpu_info[i];
+}
+
+void start_control(struct machine *m, uint32_t vcpu)
+{
+	assert_int_equal(uc_init_control(&m->d, vcpu, FRAME_CONTROL + vcpu, 0), 0);
+	m->guest.fifo = true;
+	m->gv[vcpu].control = control_of(m, vcpu);
+}
+
+int add_page(struct machine *m)
+{
+	uint32_t slot = m->guest.nr_words / UC_FIFO_WORDS_PER_PAGE;
+	int rc;
+
+	m->guest.event_page[slot] = frame_of(m, FRAME_EVENTS + slot);
+	rc = uc_expand_array(&m->d, FRAME_EVENTS + slot);
+	if (!rc)
+		m->guest.nr_words += UC_FIFO_WORDS_PER_PAGE;
+	return rc;
+}
+
+void start_fifo(struct machine *m, uint32_t pages)
+{
+	start_2l(m);
+	for (uint32_t i = 0; i < VCPUS; i++)
+		start_control(m, i);
+	while (pages--)
+		assert_int_equal(add_page(m), 0);
+}
+
+static void count_notify(struct uc_endpoint *e)
+{
+	__atomic_fetch_add(&((struct line *)e)->notified, 1, __ATOMIC_SEQ_CST);
+}
+
+/* The port is handled by `vcpu`, which the 2-level guest must know itself. */
+uint32_t open_line(struct machine *m, struct line *l, uint32_t vcpu)
+{
+	uint32_t port;
+
+	*l = (struct line){.e.notify = count_notify};
+	assert_int_equal(uc_endpoint_open(&l->e, &m->d), 0);
+	port = l->e.port;
+	if (vcpu)
+		assert_int_equal(uc_bind_vcpu(&m->d, port, vcpu), 0);
+	if (port < UC_2L_PORTS)
+		m->gv[vcpu].bound[port / 64] |= 1ull << (port % 64);
+	return port;
+}
+
+void raise_line(struct line *l)
+{
+	assert_int_equal(uc_endpoint_raise(&l->e), 0);
+}
+
+uint32_t open_pair(struct machine *m, struct machine *peer, uint32_t *peer_port)
+{
+	uint32_t port, remote;
+
+	assert_int_equal(uc_alloc_unbound(&peer->d, m->d.id, &remote), 0);
+	assert_int_equal(uc_bind_interdomain(&m->d, peer->d.id, remote, &port), 0);
+	if (port < UC_2L_PORTS)
+		m->gv[0].bound[port / 64] |= 1ull << (port % 64);
+	if (remote < UC_2L_PORTS)
+		peer->gv[0].bound[remote / 64] |= 1ull << (remote % 64);
+	if (peer_port)
+		*peer_port = remote;
+	run_all(m);
+	handled(m);
+	return port;
+}
+
+uint32_t run(struct machine *m, uint32_t vcpu)
+{
+	return m->gv[vcpu].info ? uc_guest_upcall(&m->gv[vcpu]) : 0;
+}
+
+uint32_t run_all(struct machine *m)
+{
+	uint32_t all = 0, some;
+
+	do {
+		some = 0;
+		for (uint32_t i = 0; i < VCPUS; i++)
+			some += run(m, i);
+		all += some;
+	} while (some);
+	return all;
+}
+
+const char *handled(struct machine *m)
+{
+	static char text[sizeof(m->log) / sizeof(m->log[0]) * 24];
+	size_t at = 0;
+
+	text[0] = 0;
+	for (uint32_t i = 0; i < m->nr_log; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%u:%u", i ? " " : "",
+				       m->log[i].vcpu, m->log[i].port);
+	m->nr_log = 0;
+	return text;
+}
+
+uint32_t times_handled(struct machine *m, uint32_t port)
+{
+	uint32_t times = 0;
+
+	for (uint32_t i = 0; i < m->nr_log; i++)
+		times += m->log[i].port == port;
+	return times;
+}
