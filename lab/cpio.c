@@ -23,7 +23,7 @@ struct entry {
 
 static void put(struct uc_cpio *cpio, const void *data, size_t len)
 {
-	if (!cpio->error && fwrite(data, 1, len, cpio->to) != len)
+	if (len && !cpio->error && fwrite(data, 1, len, cpio->to) != len)
 		cpio->error = -EIO;
 }
 
