@@ -214,6 +214,58 @@ static void changed_elf_bytes_never_crash(void **state)
 	try_changes((uint8_t *)&elf, sizeof(elf), 0, sizeof(elf));
 }
 
+/* Sums that wrap to something that would fit. */
+static void ranges_that_wrap_are_refused(void **state)
+{
+	struct made_elf elf;
+
+	(void)state;
+	make_elf(&elf);
+	elf.load.p_offset = UINT64_MAX - 15; /* + MADE_CODE = 240 */
+	assert_refused(load(&elf, sizeof(elf)), ENODATA, UC_EXIT_KERNEL, "segments");
+	make_elf(&elf);
+	elf.note.p_offset = UINT64_MAX - 3;
+	assert_refused(load(&elf, sizeof(elf)), ENODATA, UC_EXIT_KERNEL, "segments");
+	make_elf(&elf);
+	elf.eh.e_phoff = UINT64_MAX - 55;
+	assert_refused(load(&elf, sizeof(elf)), ENODATA, UC_EXIT_KERNEL, "program headers");
+	make_elf(&elf);
+	elf.load.p_paddr = UINT64_MAX - 15;
+	assert_refused(load(&elf, sizeof(elf)), ENOEXEC, UC_EXIT_KERNEL, "address wraps");
+}
+
+/* With p_align 8 descriptor and next note start at multiples of 8. */
+static void notes_aligned_to_8_are_walked(void **state)
+{
+	struct made_elf elf;
+
+	(void)state;
+	make_elf(&elf);
+	memcpy(elf.code, &elf.other, 20);
+	memset(elf.code + 20, 0xee, 12);
+	memcpy(elf.code + 32, &elf.entry, sizeof(elf.entry));
+	elf.note.p_offset = offsetof(struct made_elf, code);
+	elf.note.p_filesz = 32 + sizeof(elf.entry);
+	elf.note.p_align = 8;
+	assert_int_equal(load(&elf, sizeof(elf)), 0);
+	assert_int_equal(kernel.entry, MADE_ENTRY);
+}
+
+static void more_than_1_mib_of_notes_is_refused(void **state)
+{
+	const size_t len = 2u << 20;
+	struct made_elf *elf = calloc(1, len);
+
+	(void)state;
+	assert_non_null(elf);
+	make_elf(elf);
+	elf->note.p_filesz = (1u << 20) + 1;
+	assert_refused(load(elf, len), ENOEXEC, UC_EXIT_KERNEL, "1 MiB of notes");
+	elf->note.p_filesz--;
+	assert_int_equal(load(elf, len), 0);
+	free(elf);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -232,6 +284,9 @@ int main(void)
 		TEST(ram_is_untouched_by_a_refused_kernel),
 		TEST(too_many_program_headers_are_refused),
 		TEST(changed_elf_bytes_never_crash),
+		TEST(ranges_that_wrap_are_refused),
+		TEST(notes_aligned_to_8_are_walked),
+		TEST(more_than_1_mib_of_notes_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -295,6 +295,30 @@ static void changed_header_bytes_never_crash(void **state)
 	free(b.data);
 }
 
+/* payload_length is exact, so what follows the stream is damage. */
+static void bytes_behind_the_stream_are_refused(void **state)
+{
+	const uint32_t size = sizeof(struct made_elf);
+	struct made_elf elf;
+
+	(void)state;
+	make_elf(&elf);
+	for (int how = 0; how < PACK_COUNT; how++) {
+		struct bytes p = make_payload(how, &elf, sizeof(elf)), image;
+		size_t stream = how == PACK_GZIP ? p.len : p.len - 4;
+		uint8_t longer[8192];
+
+		memcpy(longer, p.data, stream);
+		memcpy(longer + stream, "\1\2\3\4", 4);
+		memcpy(longer + stream + 4, &size, 4);
+		image = make_bzimage(longer, stream + 8);
+		assert_refused(load(image.data, image.len), EBADMSG, UC_EXIT_KERNEL,
+			       "payload is corrupt");
+		free(image.data);
+		free(p.data);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -304,6 +328,7 @@ int main(void)
 		TEST(lz4_concatenated_frames_load),
 		TEST(a_cut_bzimage_never_loads),
 		TEST(a_cut_payload_is_corrupt),
+		TEST(bytes_behind_the_stream_are_refused),
 		TEST(a_wrong_size_claim_is_refused),
 		TEST(a_changed_payload_bit_is_found_by_checksums),
 		TEST(compressions_without_a_decoder_are_named),
