@@ -5,10 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +93,7 @@ static pid_t start_script(const char *version, int script, int out)
 	pid = fork();
 	if (pid)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* it removes what it has so far */
 	dup2(out, STDOUT_FILENO);
 	execlp("bash", "bash", path, version, (char *)NULL);
 	dprintf(STDOUT_FILENO, "cannot run bash: %s\n", strerror(errno));
