@@ -367,6 +367,9 @@ static void a_node_given_to_the_guest_is_writable(void **state)
 	assert_ok(g, XS_WRITE);
 	CALL(g, XS_GET_PERMS, 0, "/shared");
 	assert_body(g, XS_GET_PERMS, "n0\0b1\0");
+	CALL(g, XS_MKDIR, 0, "/shared/child"); /* and owns what it creates there */
+	CALL(g, XS_GET_PERMS, 0, "/shared/child");
+	assert_body(g, XS_GET_PERMS, "n1\0b1\0");
 	assert_int_equal(uc_store_set_perms(&g->st, "/shared", &wo), 0);
 	CALL(g, XS_READ, 0, "/shared");
 	assert_error(g, "EACCES");
