@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The edge: finds the sub-command, prints the one line of an error, sets the exit status. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,8 @@ int main(int argc, char **argv)
 {
 	const struct uc_command *cmd;
 
+	/* A reader of ours that goes away is an error of one write, not the end of a guest. */
+	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help")) {
 		uc_help_all();

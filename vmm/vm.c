@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine from nothing to its end, in this order and taken down in the opposite one: KVM, RAM,
- * event channels, devices, vCPUs (all of them before the first runs: facts.md L.4), kernel,
- * threads. A reboot takes everything down and builds it again, so no state can leak through.
+ * A machine from nothing to its end, in this order and taken down in the opposite one: RAM, kernel,
+ * KVM, event channels, devices, vCPUs (all of them before the first runs: one created beside a
+ * running one can crash the lab's host kernel, docs/lab.md), threads. A reboot takes everything
+ * down and builds it again, so no state can leak through.
  */
 #include "vmm/vm.h"
 
@@ -127,12 +128,13 @@ static int create_vcpus(struct uc_vm *vm, const struct uc_boot *boot, struct uc_
 static int create(struct uc_vm *vm, struct uc_diag *diag)
 {
 	struct uc_boot boot;
-	int rc = uc_kvm_open(&vm->kvm, diag);
+	/* Files first: a wrong one is the same error on every machine. */
+	int rc = uc_mem_init(&vm->mem, vm->config->memory_bytes, diag);
 
 	if (!rc)
-		rc = uc_mem_init(&vm->mem, vm->config->memory_bytes, diag);
-	if (!rc)
 		rc = load_kernel(vm, &boot, diag);
+	if (!rc)
+		rc = uc_kvm_open(&vm->kvm, diag);
 	if (!rc)
 		rc = uc_kvm_map_ram(&vm->kvm, &vm->mem, diag);
 	if (!rc)

@@ -24,7 +24,7 @@ LAB_TRIES = 3
 DEADLINE_S = 420  # a guest that has not ended by then hangs
 
 BAD_LOG = re.compile(
-    r"WARNING:|\bBUG\b|Oops|Call Trace|soft lockup|hard LOCKUP|LOCKUP|stall|nobody cared|"
+    r"WARNING:|\bBUG\b|Oops|Call Trace|soft lockup|hard LOCKUP|LOCKUP|\bstall|nobody cared|"
     r"blocked for more than|Dropping pending event|lost event|clocksource: .*unstable|agent: FAILED"
 )
 

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# The few commands a person needs. Each does its own set-up on a fresh Debian 12 (tools/setup).
+
+export UPCALL_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/upcall
+BUILD := build
+UPCALL := $(BUILD)/cli/upcall
+
+.PHONY: help demo check check-quick build setup format clean
+
+help:
+	@echo 'make demo         boot a stock 4-vCPU Linux guest and show its event channels (about a minute)'
+	@echo 'make check        all tests: units, sanitizers, mutants, command line, lab, stock guests'
+	@echo 'make check-quick  unit tests and bad input only, without a guest'
+	@echo 'make build        build/cli/upcall'
+	@echo 'make format       clang-format over the tree'
+	@echo 'make clean        remove the build folders (downloads stay in $(UPCALL_CACHE))'
+
+setup:
+	@tools/setup packages
+	@tools/setup kernels
+	@tools/setup build
+
+build: setup
+	@ninja -C $(BUILD) --quiet
+
+demo: build
+	@tools/demo --upcall $(UPCALL) --kernel $(UPCALL_CACHE)/kernel-6.12/vmlinuz --initrd $(BUILD)/tests/guest/guest.cpio
+
+check: build
+	@tests/check
+
+check-quick: build
+	@tests/check --quick
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	@rm -rf build build-*
