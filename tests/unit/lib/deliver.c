@@ -139,6 +139,24 @@ static void the_kick_comes_on_the_edge_of_upcall_pending_only(void **state)
 	assert_int_equal(a->kicks[0], 2);
 }
 
+/* Each of these sets a READY or selector bit of its own; upcall_pending has one edge. */
+static void events_of_several_queues_share_one_kick(void **state)
+{
+	static struct line l[70];
+	struct machine *a = start(state);
+	uint32_t port = 0;
+
+	for (int i = 0; i < 70; i++)
+		port = open_line(a, &l[i], 0);
+	if (fifo)
+		assert_int_equal(uc_set_priority(&a->d, port, 3), 0);
+	raise_line(&l[0]);
+	raise_line(&l[69]);
+	assert_int_equal(a->kicks[0], 1);
+	assert_int_equal(a->vcpus[0].upcalls, 1);
+	assert_int_equal(run_all(a), 2);
+}
+
 static void on_kick_the_guest_finds_its_event(struct machine *m, uint32_t vcpu)
 {
 	uint32_t *found = m->world->cookie;
@@ -330,6 +348,7 @@ int main(void)
 		TEST(an_event_masked_on_its_way_waits_for_the_unmask),
 		TEST(unmasking_what_is_not_pending_raises_nothing),
 		TEST(the_kick_comes_on_the_edge_of_upcall_pending_only),
+		TEST(events_of_several_queues_share_one_kick),
 		TEST(everything_is_in_place_when_the_kick_comes),
 		TEST(bind_vcpu_takes_effect_for_the_next_event),
 		TEST(an_event_under_way_stays_on_the_old_vcpu),

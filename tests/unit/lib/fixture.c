@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *map_frame(void *ctx, struct uc_domain *d, uint64_t gfn)
 {
@@ -88,6 +89,22 @@ static void guest_handle(void *ctx, uint32_t vcpu, uint32_t port)
 
 static const struct uc_guest_ops guest_ops = {.unmask = guest_unmask, .handle = guest_handle};
 
+/* Whole pages of zeroes between two that cannot be touched. */
+static void *fenced_alloc(size_t size)
+{
+	uint8_t *p = mmap(NULL, size + 2 * UC_FRAME_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	assert_true(p != MAP_FAILED && size % UC_FRAME_SIZE == 0);
+	assert_int_equal(mprotect(p + UC_FRAME_SIZE, size, PROT_READ | PROT_WRITE), 0);
+	return p + UC_FRAME_SIZE;
+}
+
+static void fenced_free(void *p, size_t size)
+{
+	munmap((uint8_t *)p - UC_FRAME_SIZE, size + 2 * UC_FRAME_SIZE);
+}
+
 static struct machine *machine_new(struct world *w, uint16_t id)
 {
 	struct machine *m = aligned_alloc(64, sizeof(*m));
@@ -96,11 +113,8 @@ static struct machine *machine_new(struct world *w, uint16_t id)
 	assert_non_null(m);
 	memset(m, 0, sizeof(*m));
 	m->world = w;
-	m->frames = aligned_alloc(UC_FRAME_SIZE, FRAMES * UC_FRAME_SIZE);
-	m->ports = aligned_alloc(64, PORTS * sizeof(*m->ports));
-	assert_true(m->frames && m->ports);
-	memset(m->frames, 0, FRAMES * UC_FRAME_SIZE);
-	memset(m->ports, 0, PORTS * sizeof(*m->ports));
+	m->frames = fenced_alloc(FRAMES * UC_FRAME_SIZE);
+	m->ports = fenced_alloc(PORTS * sizeof(*m->ports));
 	config.vcpus = m->vcpus;
 	config.ports = m->ports;
 	config.nr_ports = PORTS;
@@ -119,8 +133,8 @@ static void machine_free(struct machine *m)
 	uc_domain_destroy(&m->d);
 	for (uint32_t i = 0; i < FRAMES; i++)
 		assert_int_equal(m->maps[i], 0);
-	free(m->frames);
-	free(m->ports);
+	fenced_free(m->frames, FRAMES * UC_FRAME_SIZE);
+	fenced_free(m->ports, PORTS * sizeof(*m->ports));
 	free(m);
 }
 

@@ -147,6 +147,29 @@ static void bad_ports_are_refused(void **state)
 	assert_int_equal(a->d.pollers, 0);
 }
 
+static void the_event_is_linked(struct machine *m, uint32_t vcpu)
+{
+	uint32_t *seen = m->world->cookie;
+
+	*seen = vcpu == 1 && (!fifo || (word(m, 1) & UC_FIFO_LINKED));
+}
+
+/* Else the woken guest finds nothing and sleeps on (Xen 71ac522909). */
+static void the_wake_comes_when_the_event_is_in_its_queue(void **state)
+{
+	struct machine *a = start(state);
+	uint32_t port, seen = 0;
+	struct line l;
+
+	a->world->cookie = &seen;
+	a->world->on_wake = the_event_is_linked;
+	port = open_line(a, &l, 0);
+	assert_int_equal(uc_poll_begin(&a->vcpus[1], &port, 1), 0);
+	raise_line(&l);
+	uc_poll_end(&a->vcpus[1]);
+	assert_true(seen);
+}
+
 static void polling_nothing_sleeps_until_the_time_out(void **state)
 {
 	struct machine *a = start(state);
@@ -166,6 +189,7 @@ int main(void)
 		TEST(every_poller_of_the_port_is_woken),
 		TEST(what_is_pending_already_does_not_sleep),
 		TEST(bad_ports_are_refused),
+		TEST(the_wake_comes_when_the_event_is_in_its_queue),
 		TEST(polling_nothing_sleeps_until_the_time_out),
 	};
 	int failed = cmocka_run_group_tests_name("poll, 2-level", tests, NULL, NULL);

@@ -187,6 +187,26 @@ static void a_raise_before_its_page_is_delivered_once_it_is_there(void **state)
 	assert_int_equal(run_all(a), 0);
 }
 
+static void a_raise_beyond_the_last_page_touches_no_word(void **state)
+{
+	static struct line l[UC_FIFO_WORDS_PER_PAGE];
+	struct machine *a = ((struct world *)*state)->a;
+	const uint32_t *words = frame_of(a, FRAME_EVENTS);
+	uint32_t port = 0;
+
+	start_fifo(a, 1);
+	for (uint32_t i = 0; i < UC_FIFO_WORDS_PER_PAGE; i++)
+		port = open_line(a, &l[i], 0);
+	assert_int_equal(port, UC_FIFO_WORDS_PER_PAGE);
+	raise_line(&l[port - 1]);
+	assert_int_equal(uc_unmask(&a->d, port), 0);
+	for (uint32_t i = 0; i < 2 * UC_FIFO_WORDS_PER_PAGE; i++)
+		assert_int_equal(words[i], 0);
+	assert_int_equal(add_page(a), 0);
+	run_all(a);
+	assert_string_equal(handled(a), "0:1024");
+}
+
 static void a_parked_raise_does_not_reach_the_ports_next_life(void **state)
 {
 	struct machine *a = ((struct world *)*state)->a;
@@ -318,6 +338,7 @@ int main(void)
 		TEST(set_shared_info_refuses_a_bad_frame_and_moves),
 		TEST(a_raise_before_shared_info_is_delivered_once_it_is_there),
 		TEST(a_raise_before_its_page_is_delivered_once_it_is_there),
+		TEST(a_raise_beyond_the_last_page_touches_no_word),
 		TEST(a_parked_raise_does_not_reach_the_ports_next_life),
 		TEST(a_raise_before_the_vcpus_control_block_is_delivered_once_it_is_there),
 		TEST(a_raise_for_a_vcpu_without_control_block_follows_bind_vcpu),

@@ -163,6 +163,23 @@ static void setup_moving(struct scene *s)
 	uc_bind_vcpu(&s->a->d, s->port[0], 1);
 }
 
+/* Every port has a queue to stay in: raises take the common path. */
+static void setup_settled(struct scene *s)
+{
+	setup_fifo(s);
+	raise_line(&s->l[0]);
+	raise_line(&s->l[1]);
+	run_all(s->a);
+}
+
+static void setup_apart(struct scene *s)
+{
+	setup_fifo(s);
+	raise_line(&s->l[0]);
+	run_all(s->a);
+	uc_bind_vcpu(&s->a->d, s->port[1], 1);
+}
+
 static void setup_masked(struct scene *s)
 {
 	setup_fifo(s);
@@ -267,6 +284,14 @@ static void to_vcpu_1_and_raise(struct scene *s)
 {
 	to_vcpu_1(s);
 	raise_both(s);
+}
+
+/* After this the port is vCPU 1's tail, consumed. */
+static void to_vcpu_1_raise_and_run(struct scene *s)
+{
+	to_vcpu_1(s);
+	raise_0(s);
+	run_all(s->a);
 }
 
 static void other_priority(struct scene *s)
@@ -427,6 +452,13 @@ static void both_came(struct scene *s)
 	assert_true(times_handled(s->a, s->port[1]) > 0);
 }
 
+static void both_came_and_1_on_vcpu_1(struct scene *s)
+{
+	both_came(s);
+	for (uint32_t i = 0; i < s->a->nr_log; i++)
+		assert_true(s->a->log[i].port != s->port[1] || s->a->log[i].vcpu == 1);
+}
+
 /* An event linked after bind_vcpu has returned is on the new vCPU. */
 static void next_comes_on_vcpu_2(struct scene *s)
 {
@@ -435,6 +467,17 @@ static void next_comes_on_vcpu_2(struct scene *s)
 	raise_0(s);
 	run_all(s->a);
 	assert_string_equal(handled(s->a), "2:1");
+}
+
+/* Not on a closed port: the late raise must not put it into a queue. */
+static void nothing_came(struct scene *s)
+{
+	assert_int_equal(times_handled(s->a, s->port[0]), 0);
+}
+
+static void nothing_more_came(struct scene *s)
+{
+	assert_int_equal(times_handled(s->a, s->port[0]), 1);
 }
 
 #define PAIR(setup, first, second, check)                                                          \
@@ -468,6 +511,16 @@ static const struct pair pairs[] = {
 	PAIR(setup_moving, raise_both, to_vcpu_2, both_came),
 	PAIR(setup_moving, raise_0, raise_1, both_came),
 	PAIR(setup_moving, raise_1, raise_0, both_came),
+	PAIR(setup_settled, raise_0, to_vcpu_2, next_comes_on_vcpu_2),
+	PAIR(setup_settled, to_vcpu_2, raise_0, next_comes_on_vcpu_2),
+	PAIR(setup_settled, raise_both, to_vcpu_1_and_raise, both_came),
+	PAIR(setup_settled, raise_both, other_priority, both_came),
+	PAIR(setup_settled, raise_0, reopen, raise_reopened),
+	PAIR(setup_settled, raise_0, close_0, nothing_more_came),
+	PAIR(setup_settled, raise_0, raise_1, both_came),
+	PAIR(setup_settled, guest_runs, raise_both, both_came),
+	GUEST(setup_settled, raise_both, guest_looks, both_came),
+	PAIR(setup_apart, raise_both, to_vcpu_1_raise_and_run, both_came_and_1_on_vcpu_1),
 	PAIR(setup_fifo, raise_0, other_priority, came_once),
 	PAIR(setup_fifo, other_priority, raise_both, both_came),
 	PAIR(setup_one_linked, raise_1, to_vcpu_1_and_raise, both_came),
@@ -509,6 +562,8 @@ static const struct pair pairs[] = {
 	PAIR(setup_fifo, end_point_closes, raise_0, NULL),
 	PAIR(setup_fifo, send_0, end_point_closes, NULL),
 	PAIR(setup_fifo, send_0, close_0, NULL),
+	PAIR(setup_fifo, raise_0, close_0, nothing_came),
+	PAIR(setup_moving, raise_0, close_0, nothing_more_came),
 	PAIR(setup_timer, timer_fires, timer_rebinds, timer_came_on_its_vcpu),
 	PAIR(setup_timer, timer_rebinds, timer_fires, timer_came_on_its_vcpu),
 };

@@ -14,13 +14,14 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xen/xen.h>
 
 #define LINES	   16u /* moved, masked, given other priorities while raised */
 #define SENDERS	   3u
-#define RAISES	   30000u /* by each sender */
+#define RAISES	   300000u /* by each sender */
 #define CHURNS	   1500u
 #define POLLS	   1500u
 #define PATIENCE_S 60
@@ -356,6 +357,7 @@ static void check(void)
 
 		if (!src || src->kind == CHURN)
 			continue;
+		assert_true(src->raised > 0);
 		assert_int_equal(src->seen, src->raised);
 		assert_int_equal(uc_port_info(&s.a->d, port, &info), 0);
 		assert_int_equal(info.events, src->cleared + (port == s.pair_a));
