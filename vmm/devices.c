@@ -2,7 +2,6 @@
 #include "vmm/devices.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -47,8 +46,9 @@ struct uc_devices {
 
 static void say(void *ctx, const char *text)
 {
-	(void)ctx;
-	fprintf(stderr, "upcall run: %s\n", text);
+	struct uc_devices *dev = ctx;
+
+	uc_vm_say(dev->vm, "%s", text);
 }
 
 /* ---- kicks ---- */

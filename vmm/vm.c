@@ -54,6 +54,24 @@ void uc_vm_fail(struct uc_vm *vm, const char *fmt, ...)
 	uc_vm_stop(vm, UC_VM_ERROR);
 }
 
+/* A guest must not be able to fill a log (XSA-130, XSA-146). */
+#define SAY_MAX 100
+
+void uc_vm_say(struct uc_vm *vm, const char *fmt, ...)
+{
+	uint32_t n = __atomic_fetch_add(&vm->said, 1, __ATOMIC_RELAXED);
+	char text[512];
+	va_list ap;
+
+	if (n >= SAY_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	dprintf(STDERR_FILENO, "upcall run: %s%s\n", text,
+		n == SAY_MAX - 1 ? " (further messages are left out)" : "");
+}
+
 /* Zeroed memory that costs nothing until it is touched. */
 static void *reserve(size_t bytes)
 {

@@ -85,6 +85,7 @@ struct uc_vm {
 	pthread_mutex_t lock;  /* diag, calls between vCPUs, XENMEM */
 	pthread_cond_t called; /* a vCPU was asked for something, or has done it, or the end came */
 	struct uc_diag diag;
+	uint32_t said; /* lines by uc_vm_say() */
 };
 
 /* Run a guest to its end. *status is the exit status (vmm/diag.h). */
@@ -92,6 +93,9 @@ int uc_vm_run(const struct uc_vm_config *config, int *status, struct uc_diag *di
 
 /* Any thread: the machine shall stop, for this reason. */
 void uc_vm_stop(struct uc_vm *vm, enum uc_vm_end end);
+/* Any thread: a line about the guest for the person who started it, on stderr; bounded per machine.
+ */
+void uc_vm_say(struct uc_vm *vm, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Any thread: it shall stop because the VMM failed. */
 void uc_vm_fail(struct uc_vm *vm, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -3,6 +3,7 @@
 #include "vmm/kvm/exits.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "vmm/boot/acpi.h"
 #include "vmm/counters.h"
@@ -62,6 +63,23 @@ static void on_xen(struct uc_vm_vcpu *v)
 	xen->u.hcall.result = (uint64_t)uc_hypercall(v, &call);
 }
 
+/* A triple fault leaves no words of the guest's own: say where it happened. */
+static void on_shutdown(struct uc_vm_vcpu *v)
+{
+	struct kvm_sregs s = {0};
+	struct kvm_regs r = {0};
+
+	(void)ioctl(v->fd, KVM_GET_REGS, &r);
+	(void)ioctl(v->fd, KVM_GET_SREGS, &s);
+	uc_vm_say(
+		v->vm,
+		"vCPU %u: triple fault: rip 0x%llx rsp 0x%llx rflags 0x%llx cr0 0x%llx cr2 0x%llx "
+		"cr3 0x%llx cr4 0x%llx efer 0x%llx idt 0x%llx+0x%x gdt 0x%llx+0x%x tr 0x%llx",
+		v->id, r.rip, r.rsp, r.rflags, s.cr0, s.cr2, s.cr3, s.cr4, s.efer, s.idt.base,
+		s.idt.limit, s.gdt.base, s.gdt.limit, s.tr.base);
+	uc_vm_stop(v->vm, UC_VM_TRIPLE_FAULT);
+}
+
 void uc_vcpu_exit(struct uc_vm_vcpu *v)
 {
 	struct kvm_run *run = v->run;
@@ -78,7 +96,7 @@ void uc_vcpu_exit(struct uc_vm_vcpu *v)
 		on_xen(v);
 		break;
 	case KVM_EXIT_SHUTDOWN:
-		uc_vm_stop(v->vm, UC_VM_TRIPLE_FAULT);
+		on_shutdown(v);
 		break;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IOAPIC_EOI:
