@@ -21,6 +21,11 @@ struct uc_host_ops {
 	 * unmap_frame() gives it back. A frame may be mapped more than once. Holds d's lock.
 	 */
 	void *(*map_frame)(void *ctx, struct uc_domain *d, uint64_t gfn);
+	/*
+	 * The library is done with a frame that map_frame() gave. After a second
+	 * uc_domain_set_shared_info() a raise in another thread may be about to touch the old one:
+	 * a host that really unmaps waits until threads that were in the library have left it.
+	 */
 	void (*unmap_frame)(void *ctx, struct uc_domain *d, void *frame);
 	/*
 	 * Make vCPU `v` take its event upcall: `upcall_pending` went from 0 to 1. Must end with the

@@ -80,7 +80,7 @@ void uc_endpoint_close(struct uc_endpoint *e)
 	if (connected(e, d, e->port)) {
 		p = &d->ports[e->port];
 		uc_peer_store(p, (struct uc_peer){.kind = UC_PORT_UNBOUND, .domid = UC_DOMID_HOST});
-		uc_endpoint_quiesce(p);
+		uc_endpoint_quiesce(d, p);
 	}
 	uc_store_release(&e->domain, (struct uc_domain *)0);
 	uc_unlock(&d->lock);

@@ -7,16 +7,20 @@
 
 #define SPINS_PER_RELAX 256
 
+void uc_spin(uint32_t *spins, const struct uc_host *host)
+{
+	uc_cpu_pause();
+	if (++*spins % SPINS_PER_RELAX == 0 && host->ops->relax)
+		host->ops->relax(host->ctx);
+}
+
 void uc_lock_slow(uint32_t *lock, const struct uc_host *host)
 {
 	uint32_t spins = 0;
 
 	do {
-		while (uc_load(lock)) {
-			uc_cpu_pause();
-			if (++spins % SPINS_PER_RELAX == 0 && host->ops->relax)
-				host->ops->relax(host->ctx);
-		}
+		while (uc_load(lock))
+			uc_spin(&spins, host);
 	} while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE));
 }
 

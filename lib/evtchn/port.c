@@ -195,11 +195,13 @@ int uc_bind_ipi(struct uc_domain *d, uint32_t vcpu, uint32_t *port)
 }
 
 /* No thread is inside notify() any more, nor will enter it: kind is no longer HOST. */
-void uc_endpoint_quiesce(struct uc_port *p)
+void uc_endpoint_quiesce(struct uc_domain *d, struct uc_port *p)
 {
+	uint32_t spins = 0;
+
 	/* Pairs with uc_send(): it counts itself in, then looks at the kind again. */
 	while (uc_load_seq(&p->in_endpoint))
-		uc_cpu_pause();
+		uc_spin(&spins, d->host);
 	uc_store(&p->endpoint, (struct uc_endpoint *)0);
 }
 
@@ -214,7 +216,7 @@ static void close_one(struct uc_domain *d, uint32_t port, struct uc_peer peer)
 			0);
 	uc_port_free(d, port);
 	if (peer.kind == UC_PORT_HOST)
-		uc_endpoint_quiesce(p);
+		uc_endpoint_quiesce(d, p);
 }
 
 /*

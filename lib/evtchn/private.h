@@ -41,6 +41,8 @@ extern const struct uc_abi uc_abi_2l, uc_abi_fifo;
  */
 bool uc_2l_take_pending(struct uc_domain *d, uint32_t port);
 
+/* One turn of a loop that waits for another thread. */
+void uc_spin(uint32_t *spins, const struct uc_host *host);
 void uc_lock_slow(uint32_t *lock, const struct uc_host *host);
 
 static inline void uc_lock(uint32_t *lock, const struct uc_host *host)
@@ -147,7 +149,7 @@ int uc_port_alloc(struct uc_domain *d, uint32_t *port);
 void uc_port_open(struct uc_domain *d, uint32_t port, struct uc_peer peer, uint32_t vcpu);
 void uc_port_free(struct uc_domain *d, uint32_t port);
 /* Waits until no thread is inside the end point's notify(); its kind has been changed already. */
-void uc_endpoint_quiesce(struct uc_port *p);
+void uc_endpoint_quiesce(struct uc_domain *d, struct uc_port *p);
 /* VIRQ classes; only per-vCPU ones have a table entry on each vCPU. */
 bool uc_virq_is_per_vcpu(uint32_t virq);
 

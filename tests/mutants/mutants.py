@@ -214,9 +214,9 @@ MUTANTS = [
 
     # End points.
     mutant("2", "the host closes without waiting for notify", ENDPOINT,
-           "\t\tuc_endpoint_quiesce(p);\n", ""),
+           "\t\tuc_endpoint_quiesce(d, p);\n", ""),
     mutant("2", "the guest closes without waiting for notify", PORT,
-           "\tif (peer.kind == UC_PORT_HOST)\n\t\tuc_endpoint_quiesce(p);\n", ""),
+           "\tif (peer.kind == UC_PORT_HOST)\n\t\tuc_endpoint_quiesce(d, p);\n", ""),
     mutant("2", "an end point raises a port that is another's", ENDPOINT,
            "kind == UC_PORT_HOST && uc_load(&p->endpoint) == e;", "kind == UC_PORT_HOST;"),
     mutant("1", "a bound end point is not told of what it missed", ENDPOINT,

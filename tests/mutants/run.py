@@ -28,6 +28,7 @@ PROGRAMS = [(t, "plain") for t in PLAIN] + [
 FLAGS = ["-std=gnu11", "-O1", "-w", "-D_GNU_SOURCE", "-Iinclude", "-I."]
 TESTS = "tests/unit/lib"
 TIMEOUT_S = {"stress": 40}
+ARGS = {("stress", "stepped"): ["60000"]}
 
 
 class Tree:
@@ -63,7 +64,7 @@ class Tree:
         subprocess.run([self.cc, f"test-{test}.o", "test-fixture.o", *objects, "-lcmocka", "-lpthread",
                         "-o", str(program)], cwd=self.root, check=True)
         try:
-            done = subprocess.run([str(program)], cwd=self.root, capture_output=True, text=True,
+            done = subprocess.run([str(program), *ARGS.get((test, variant), [])], cwd=self.root, capture_output=True, text=True,
                                   errors="replace", timeout=TIMEOUT_S.get(test, 10))
         except subprocess.TimeoutExpired:
             return "hangs"

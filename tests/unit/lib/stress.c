@@ -21,12 +21,12 @@
 
 #define LINES	   16u /* moved, masked, given other priorities while raised */
 #define SENDERS	   3u
-#define RAISES	   300000u /* by each sender */
 #define CHURNS	   1500u
 #define POLLS	   1500u
 #define PATIENCE_S 60
 
 void (*uc_step_hook)(const volatile void *address);
+static uint32_t raises = 300000; /* by each sender */
 
 enum kind { NONE, LINE, PER_VCPU, CHURN };
 
@@ -188,7 +188,7 @@ static void raise_source(uint32_t i)
 static void *sender_thread(void *arg)
 {
 	seed_thread(100 + (uintptr_t)arg);
-	for (uint32_t i = 0; i < RAISES; i++) {
+	for (uint32_t i = 0; i < raises; i++) {
 		raise_source(random_below(LINES + 2 * VCPUS + 1));
 		if (random_below(64) == 0)
 			uc_endpoint_raise(&s.churn.e);
@@ -412,12 +412,14 @@ static void nothing_is_lost_in_2l(void **state)
 	stress(*state, false);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_is_lost_in_fifo),
 		TEST(nothing_is_lost_in_2l),
 	};
 
+	if (argc > 1)
+		raises = (uint32_t)atoi(argv[1]);
 	return cmocka_run_group_tests_name("stress", tests, NULL, NULL);
 }
