@@ -124,7 +124,8 @@ void uc_domain_destroy(struct uc_domain *d);
 
 /*
  * The guest's shared_info is frame `gfn` (XENMEM_add_to_physmap). May be called again: the contents
- * move; a 2-level event raised at that very moment may be set in the old frame only. -EINVAL when the frame is not RAM.
+ * move; a 2-level event raised at that very moment may be set in the old frame only. -EINVAL when
+ * the frame is not RAM.
  */
 int uc_domain_set_shared_info(struct uc_domain *d, uint64_t gfn);
 /*
