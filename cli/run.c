@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* `upcall run`: boot a guest with its console on stdio. */
 #include <errno.h>
+#include <string.h>
 
 #include "cli/cli.h"
+#include "vmm/dev/net.h"
 #include "vmm/vm.h"
 
 static struct uc_vm_config config = {
@@ -11,6 +13,9 @@ static struct uc_vm_config config = {
 	.cpus = 1,
 	.memory_bytes = 512ull << 20,
 };
+
+static const char *net = "none";
+static struct uc_net_config net_config;
 
 static const struct uc_opt opts[] = {
 	{"kernel", UC_OPT_FILE, "FILE",
@@ -24,6 +29,10 @@ static const struct uc_opt opts[] = {
 	 .value = &config.memory_bytes, .min = UC_MEM_MIN, .max = UC_MEM_MAX},
 	{"name", UC_OPT_STR, "NAME", "the machine's name, which the guest sees in xenstore",
 	 .value = &config.name},
+	{"net", UC_OPT_STR, "WHAT",
+	 "network card: none (the default), or tap=NAME[,mac=ADDRESS], which is made where it does "
+	 "not exist",
+	 .value = &net},
 	{"no-reboot", UC_OPT_FLAG, NULL,
 	 "exit with status 10 when the guest reboots, instead of restarting it",
 	 .value = &config.no_reboot},
@@ -36,12 +45,21 @@ static const struct uc_opt opts[] = {
 
 static int run(int argc, char **argv, int *status, struct uc_diag *diag)
 {
+	int rc = 0;
+
 	(void)argc, (void)argv;
 	if (!config.kernel)
 		return uc_fail(diag, UC_EXIT_USAGE, EINVAL,
 			       "no kernel given; name one with --kernel FILE, such as "
 			       "/boot/vmlinuz-$(uname -r)");
-	return uc_vm_run(&config, status, diag);
+	if (strcmp(net, "none")) {
+		rc = uc_net_config_parse(&net_config, net, config.name, config.cpus, diag);
+		config.net = &net_config;
+	}
+	if (!rc)
+		rc = uc_vm_run(&config, status, diag);
+	uc_tap_close(&net_config.tap);
+	return rc;
 }
 
 const struct uc_command uc_cmd_run = {

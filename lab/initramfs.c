@@ -28,11 +28,12 @@
 
 extern const char uc_lab_agent_start[], uc_lab_agent_end[];
 
-/* In load order. What later stages need in the lab (tun, virtio_net) is added here. */
+/* In load order; tun is for `upcall run --net tap=NAME`. */
 static const char *const modules[] = {
 	"kernel/virt/lib/irqbypass.ko",
 	"kernel/arch/x86/kvm/kvm.ko",
 	"kernel/arch/x86/kvm/kvm-amd.ko",
+	"kernel/drivers/net/tun.ko",
 };
 
 struct source {

@@ -16,6 +16,8 @@
 #include "vmm/boot/layout.h"
 #include "vmm/control.h"
 #include "vmm/dev/console_stdio.h"
+#include "vmm/dev/net.h"
+#include "vmm/xen/grants.h"
 #include "vmm/xen/store_guest.h"
 #include "vmm/xen/xs_ring.h"
 
@@ -42,6 +44,8 @@ struct uc_devices {
 	struct uc_store store;
 	struct uc_xs_ring store_ring;
 	bool store_open;
+
+	struct uc_net *net; /* NULL: none */
 };
 
 static void say(void *ctx, const char *text)
@@ -207,6 +211,22 @@ static int store_create(struct uc_devices *dev)
 	return uc_store_populate_guest(&dev->store, &guest);
 }
 
+/* ---- network ---- */
+
+static int net_create(struct uc_devices *dev)
+{
+	struct uc_vm *vm = dev->vm;
+	struct uc_net_host host = {.config = vm->config->net,
+				   .store = &dev->store,
+				   .domain = &vm->domain,
+				   .grants = uc_gnttab_of(vm->grants, &vm->mem),
+				   .domid = UC_VM_DOMID,
+				   .nr_vcpus = vm->nr_vcpus,
+				   .log = say};
+
+	return host.config ? uc_net_create(&dev->net, &host) : 0;
+}
+
 /* ---- all ---- */
 
 static int map_special(struct uc_devices *dev)
@@ -235,9 +255,11 @@ int uc_devices_create(struct uc_vm *vm, struct uc_diag *diag)
 		rc = console_create(dev);
 	if (!rc)
 		rc = store_create(dev);
+	if (!rc)
+		rc = net_create(dev);
 	if (rc)
-		uc_fail(diag, UC_EXIT_INTERNAL, -rc, "cannot set up console and xenstore: %s",
-			strerror(-rc));
+		uc_fail(diag, UC_EXIT_INTERNAL, -rc,
+			"cannot set up console, xenstore and network: %s", strerror(-rc));
 	return rc;
 }
 
@@ -247,6 +269,7 @@ void uc_devices_destroy(struct uc_vm *vm)
 
 	if (!dev)
 		return;
+	uc_net_destroy(dev->net);
 	kicked_close(&dev->console_kick);
 	kicked_close(&dev->store_kick);
 	if (dev->console_open) {

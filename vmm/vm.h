@@ -24,6 +24,7 @@
 struct uc_vm;
 struct uc_devices;
 struct uc_grants;
+struct uc_net_config;
 
 struct uc_vm_config {
 	const char *kernel;
@@ -32,6 +33,7 @@ struct uc_vm_config {
 	const char *name;
 	unsigned int cpus;
 	uint64_t memory_bytes;
+	struct uc_net_config *net; /* or NULL */
 	bool no_reboot;
 	bool counters; /* print the library's counters on stderr when asked and at the end */
 };
