@@ -22,7 +22,9 @@ static int translate(struct uc_vm_vcpu *v, uint64_t gva, bool write, uint64_t *g
 
 int uc_guest_gpa(struct uc_vm_vcpu *v, uint64_t gva, uint64_t *gpa)
 {
-	return translate(v, gva, true, gpa);
+	if (translate(v, gva, true, gpa) || !uc_mem_at(&v->vm->mem, *gpa, 1))
+		return -EFAULT;
+	return 0;
 }
 
 /* Copy page by page; `out`: from the host to the guest. */

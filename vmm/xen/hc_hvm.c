@@ -15,6 +15,35 @@
 /* Below are exceptions, which an event must not look like (Xen: hvmop_set_evtchn_upcall_vector). */
 #define VECTOR_MIN 0x10
 
+/*
+ * Xen's errors for parameters that a guest may not touch (hvm_allow_get_param,
+ * hvm_allow_set_param): some are gone, the rest is the toolstack's. 0: it may be read.
+ */
+static int param_error(uint32_t index)
+{
+	switch (index) {
+	case HVM_PARAM_CALLBACK_IRQ:
+	case HVM_PARAM_STORE_PFN:
+	case HVM_PARAM_STORE_EVTCHN:
+	case HVM_PARAM_CONSOLE_PFN:
+	case HVM_PARAM_CONSOLE_EVTCHN:
+	case HVM_PARAM_VM86_TSS:
+	case HVM_PARAM_VM86_TSS_SIZED:
+	case HVM_PARAM_ACPI_IOPORTS_LOCATION:
+	case HVM_PARAM_VM_GENERATION_ID_ADDR:
+	case HVM_PARAM_ALTP2M:
+	case HVM_PARAM_X87_FIP_WIDTH:
+		return 0;
+	case 4: /* deprecated ones, which xen/hvm/params.h names only for toolstacks */
+	case 13:
+	case 20 ... 26:
+	case 30:
+		return -EINVAL;
+	default:
+		return -EPERM;
+	}
+}
+
 static int64_t get_param(struct uc_vm_vcpu *v, uint64_t gva)
 {
 	struct xen_hvm_param arg;
@@ -25,6 +54,8 @@ static int64_t get_param(struct uc_vm_vcpu *v, uint64_t gva)
 	if (arg.index >= HVM_NR_PARAMS)
 		return -EINVAL;
 	rc = uc_check_self(v->vm, arg.domid);
+	if (!rc)
+		rc = param_error(arg.index);
 	if (rc)
 		return rc;
 	arg.value = uc_devices_hvm_param(v->vm->devices, arg.index);
@@ -53,8 +84,13 @@ static int64_t set_param(struct uc_vm_vcpu *v, uint64_t gva)
 	rc = uc_check_self(v->vm, arg.domid);
 	if (rc)
 		return rc;
-	/* The others are the toolstack's to set. */
-	return arg.index == HVM_PARAM_CALLBACK_IRQ ? set_callback(arg.value) : -EPERM;
+	if (arg.index == HVM_PARAM_CALLBACK_IRQ)
+		return set_callback(arg.value);
+	if (arg.index == HVM_PARAM_ALTP2M)
+		return -EEXIST;
+	/* Those that Xen would let a guest set have no effect here: better refused than ignored. */
+	rc = param_error(arg.index);
+	return rc ? rc : -EPERM;
 }
 
 static int64_t set_upcall_vector(struct uc_vm_vcpu *v, uint64_t gva)

@@ -15,6 +15,9 @@
 #include "vmm/xen/grants.h"
 #include "vmm/xen/hypercall.h"
 
+/* Xen's: the upper bits of a command say where a preempted one goes on. */
+#define MEMOP_EXTENT_SHIFT 6
+
 /*
  * The page stays the guest's own RAM and becomes the shared info: nothing has to be taken out of
  * the memory map. Xen's page would come up zeroed, so this one is. KVM writes the wall clock there.
@@ -26,7 +29,7 @@ static int64_t place_shared_info(struct uc_vm *vm, uint64_t gfn)
 
 	if (!page)
 		return -EINVAL;
-	if (!vm->domain.shared_info)
+	if (!__atomic_load_n(&vm->domain.shared_info, __ATOMIC_ACQUIRE))
 		memset(page, 0, UC_PAGE_SIZE);
 	rc = uc_kvm_xen_attr(&vm->kvm, KVM_XEN_ATTR_TYPE_SHARED_INFO, gfn);
 	return rc ? rc : uc_domain_set_shared_info(&vm->domain, gfn);
@@ -54,20 +57,30 @@ static int64_t add_to_physmap(struct uc_vm_vcpu *v, uint64_t gva)
 
 	if (uc_guest_read(v, gva, &arg, sizeof(arg)))
 		return -EFAULT;
+	if (arg.space == XENMAPSPACE_gmfn_foreign)
+		return -ENOSYS;
 	rc = uc_check_self(v->vm, arg.domid);
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&v->vm->lock);
-	if (arg.space == XENMAPSPACE_shared_info)
+	switch (arg.space) {
+	case XENMAPSPACE_shared_info:
+		/* Not under vm->lock: it may raise an upcall, and a failing kick takes that lock.
+		 */
 		rc = arg.idx == 0 ? place_shared_info(v->vm, arg.gpfn) : -EINVAL;
-	else if (arg.space == XENMAPSPACE_grant_table)
+		return rc ? rc : use_shared_infos(v, arg.gpfn);
+	case XENMAPSPACE_grant_table:
+		pthread_mutex_lock(&v->vm->lock);
 		rc = uc_grants_map(v->vm, arg.idx, arg.gpfn);
-	else
-		rc = -ENOSYS;
-	pthread_mutex_unlock(&v->vm->lock);
-	if (!rc && arg.space == XENMAPSPACE_shared_info)
-		rc = use_shared_infos(v, arg.gpfn);
-	return rc;
+		pthread_mutex_unlock(&v->vm->lock);
+		return rc;
+	case XENMAPSPACE_gmfn:
+	case XENMAPSPACE_gmfn_range:
+		return -ENOSYS; /* RAM does not move */
+	case XENMAPSPACE_dev_mmio:
+		return -EACCES;
+	default:
+		return -EINVAL;
+	}
 }
 
 static int64_t ram_pages(struct uc_vm_vcpu *v, uint64_t gva)
@@ -83,12 +96,15 @@ static int64_t ram_pages(struct uc_vm_vcpu *v, uint64_t gva)
 
 int64_t uc_hc_memory(struct uc_vm_vcpu *v, const uint64_t *args)
 {
-	switch (args[0]) {
+	uint64_t start_extent = args[0] >> MEMOP_EXTENT_SHIFT;
+
+	switch (args[0] & ((1u << MEMOP_EXTENT_SHIFT) - 1)) {
 	case XENMEM_add_to_physmap:
-		return add_to_physmap(v, args[1]);
+		/* The extent is only for ranges; Xen stores it as 16 bits. */
+		return start_extent > UINT16_MAX ? -EDOM : add_to_physmap(v, args[1]);
 	case XENMEM_current_reservation:
 	case XENMEM_maximum_reservation:
-		return ram_pages(v, args[1]);
+		return start_extent ? -EINVAL : ram_pages(v, args[1]);
 	default:
 		return -ENOSYS;
 	}

@@ -61,11 +61,12 @@ static int64_t set_singleshot_timer(struct uc_vm_vcpu *v, struct uc_vm_vcpu *tar
 int64_t uc_hc_vcpu(struct uc_vm_vcpu *v, const uint64_t *args)
 {
 	struct uc_vm_vcpu *target;
+	uint32_t id = (uint32_t)args[1];
 
-	if (args[1] >= v->vm->nr_vcpus)
+	if (id >= v->vm->nr_vcpus)
 		return -ENOENT;
-	target = &v->vm->vcpus[args[1]];
-	switch (args[0]) {
+	target = &v->vm->vcpus[id];
+	switch ((uint32_t)args[0]) {
 	case VCPUOP_register_vcpu_info:
 		return register_vcpu_info(v, target, args[2]);
 	case VCPUOP_register_runstate_memory_area:

@@ -22,7 +22,9 @@ static int64_t get_features(struct uc_vm_vcpu *v, uint64_t gva)
 
 	if (uc_guest_read(v, gva, &info, sizeof(info)))
 		return -EFAULT;
-	info.submap = info.submap_idx == 0 ? FEATURES : 0;
+	if (info.submap_idx != 0)
+		return -EINVAL;
+	info.submap = FEATURES;
 	return uc_guest_write(v, gva, &info, sizeof(info));
 }
 
@@ -37,7 +39,7 @@ static int64_t text(struct uc_vm_vcpu *v, uint64_t gva, const char *s, size_t by
 
 int64_t uc_hc_version(struct uc_vm_vcpu *v, const uint64_t *args)
 {
-	switch (args[0]) {
+	switch ((uint32_t)args[0]) {
 	case XENVER_version:
 		return UC_XEN_VERSION_MAJOR << 16 | UC_XEN_VERSION_MINOR;
 	case XENVER_extraversion:
@@ -49,7 +51,7 @@ int64_t uc_hc_version(struct uc_vm_vcpu *v, const uint64_t *args)
 	case XENVER_get_features:
 		return get_features(v, args[1]);
 	case XENVER_pagesize:
-		return UC_PAGE_SIZE;
+		return args[1] ? -EINVAL : (int64_t)UC_PAGE_SIZE;
 	default:
 		return -ENOSYS;
 	}

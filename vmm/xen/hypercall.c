@@ -72,18 +72,20 @@ static int64_t shutdown(struct uc_vm_vcpu *v, uint64_t gva)
 		[SHUTDOWN_watchdog] = UC_VM_WATCHDOG,
 	};
 	struct sched_shutdown arg;
+	uint8_t reason;
 
 	if (uc_guest_read(v, gva, &arg, sizeof(arg)))
 		return -EFAULT;
-	if (arg.reason >= sizeof(ends) || !ends[arg.reason])
+	reason = (uint8_t)arg.reason; /* Xen looks at no more of it */
+	if (reason >= sizeof(ends) || !ends[reason])
 		return -EINVAL; /* suspend and soft reset: not offered */
-	uc_vm_stop(v->vm, ends[arg.reason]);
+	uc_vm_stop(v->vm, ends[reason]);
 	return 0;
 }
 
 int64_t uc_hc_sched(struct uc_vm_vcpu *v, const uint64_t *args)
 {
-	switch (args[0]) {
+	switch ((uint32_t)args[0]) {
 	case SCHEDOP_shutdown:
 		return shutdown(v, args[1]);
 	case SCHEDOP_yield:
@@ -100,18 +102,19 @@ int64_t uc_hc_sched(struct uc_vm_vcpu *v, const uint64_t *args)
 
 int64_t uc_hc_console_io(struct uc_vm_vcpu *v, const uint64_t *args)
 {
-	uint64_t left = args[1], gva = args[2];
+	uint32_t cmd = (uint32_t)args[0], left = (uint32_t)args[1];
+	uint64_t gva = args[2];
 	char buf[256];
 
-	if (args[0] == CONSOLEIO_read)
-		return 0;
-	if (args[0] != CONSOLEIO_write)
+	if (cmd == CONSOLEIO_read)
+		return left > INT32_MAX ? -E2BIG : 0;
+	if (cmd != CONSOLEIO_write)
 		return -ENOSYS;
 	/* Bounded per call; the guest calls again for more. */
 	if (left > UC_PAGE_SIZE)
 		return -EINVAL;
 	while (left) {
-		uint64_t n = left < sizeof(buf) ? left : sizeof(buf);
+		uint32_t n = left < sizeof(buf) ? left : sizeof(buf);
 
 		if (uc_guest_read(v, gva, buf, n))
 			return -EFAULT;
@@ -124,9 +127,12 @@ int64_t uc_hc_console_io(struct uc_vm_vcpu *v, const uint64_t *args)
 
 int64_t uc_hc_vm_assist(struct uc_vm_vcpu *v, const uint64_t *args)
 {
-	if (args[1] != VMASST_TYPE_runstate_update_flag ||
-	    (args[0] != VMASST_CMD_enable && args[0] != VMASST_CMD_disable))
+	uint32_t cmd = (uint32_t)args[0], type = (uint32_t)args[1];
+
+	if (type != VMASST_TYPE_runstate_update_flag) /* the others are for PV guests */
+		return -EINVAL;
+	if (cmd != VMASST_CMD_enable && cmd != VMASST_CMD_disable)
 		return -ENOSYS;
 	return uc_kvm_xen_attr(&v->vm->kvm, UC_KVM_XEN_ATTR_RUNSTATE_UPDATE_FLAG,
-			       args[0] == VMASST_CMD_enable);
+			       cmd == VMASST_CMD_enable);
 }

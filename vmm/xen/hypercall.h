@@ -2,7 +2,8 @@
 /*
  * Xen hypercalls of an HVM/PVH guest. A vCPU thread calls uc_hypercall() for each; the handlers,
  * one file per hypercall number, return what the guest gets in RAX: 0, a value, or -errno as Xen
- * gives it. Arguments are hostile: they are copied once, then checked.
+ * gives it. Arguments are hostile: they are copied once, then checked. Where Xen takes an argument
+ * as a 32-bit number, so do the handlers: what the guest left in the upper half does not count.
  */
 #ifndef UPCALL_VMM_XEN_HYPERCALL_H
 #define UPCALL_VMM_XEN_HYPERCALL_H
@@ -32,7 +33,7 @@ int64_t uc_hc_vm_assist(struct uc_vm_vcpu *v, const uint64_t *args);
 
 /*
  * Guest-virtual memory as the vCPU sees it now; only on its own thread, outside KVM_RUN. -EFAULT
- * when any byte is not mapped, not writable (for a write) or not RAM.
+ * when any byte is not mapped, not writable (for a write and for uc_guest_gpa) or not RAM.
  */
 int uc_guest_read(struct uc_vm_vcpu *v, uint64_t gva, void *to, uint64_t bytes);
 int uc_guest_write(struct uc_vm_vcpu *v, uint64_t gva, const void *from, uint64_t bytes);

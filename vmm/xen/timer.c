@@ -32,7 +32,7 @@ int uc_timer_set(struct uc_vm_vcpu *v, uint64_t timeout_ns, bool must_be_future)
 		delay_ns = timeout_ns - now_ns;
 		return arm(v, delay_ns < DELAY_MAX_NS ? delay_ns : DELAY_MAX_NS);
 	}
-	if (must_be_future)
+	if (must_be_future && timeout_ns < now_ns)
 		return -ETIME;
 	arm(v, 0);
 	return uc_virq_raise(v->evtchn, VIRQ_TIMER);
