@@ -99,6 +99,7 @@ static void man_exit_status(void)
 		{UC_EXIT_LAB_TOOL, "a tool that the lab needs is not installed"},
 		{UC_EXIT_LAB_FETCH, "the lab's kernel cannot be downloaded"},
 		{UC_EXIT_LAB_HOST, "the lab's own machine died"},
+		{UC_EXIT_CTL, "no such machine is running, or it refused the request"},
 	};
 
 	printf(".SH EXIT STATUS\n");

@@ -9,7 +9,6 @@
 
 static struct uc_vm_config config = {
 	.append = "console=hvc0",
-	.name = "guest",
 	.cpus = 1,
 	.memory_bytes = 512ull << 20,
 };
@@ -27,7 +26,9 @@ static const struct uc_opt opts[] = {
 	 .min = 1, .max = UC_VM_MAX_VCPUS},
 	{"memory", UC_OPT_SIZE, "SIZE", "guest memory, such as 512M or 2G (default: 512M)",
 	 .value = &config.memory_bytes, .min = UC_MEM_MIN, .max = UC_MEM_MAX},
-	{"name", UC_OPT_STR, "NAME", "the machine's name, which the guest sees in xenstore",
+	{"name", UC_OPT_STR, "NAME",
+	 "the machine's name, for `upcall ctl` and in xenstore (default: guest, or guest-2 and "
+	 "so on when that is taken)",
 	 .value = &config.name},
 	{"net", UC_OPT_STR, "WHAT",
 	 "network card: none (the default), or tap=NAME[,mac=ADDRESS], which is made where it does "

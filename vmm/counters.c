@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmm/counters.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,21 +21,38 @@ static json_t *port_json(uint32_t port, const struct uc_port_info *info)
 			 info->pending, "masked", info->masked);
 }
 
-static json_t *counters_json(struct uc_vm *vm, int tag)
+json_t *uc_counters_ports(struct uc_vm *vm, uint32_t *from, uint32_t count)
 {
-	json_t *ports = json_array(), *upcalls = json_array();
+	json_t *ports = json_array();
 	struct uc_port_info info;
+	uint32_t port = *from;
 
-	for (uint32_t port = 1; port < uc_ports_valid(&vm->domain); port++)
+	for (; port < uc_ports_valid(&vm->domain) && json_array_size(ports) < count; port++)
 		if (!uc_port_info(&vm->domain, port, &info) && info.kind != UC_PORT_FREE)
 			json_array_append_new(ports, port_json(port, &info));
+	*from = port < uc_ports_valid(&vm->domain) ? port : 0;
+	return ports;
+}
+
+json_t *uc_counters_upcalls(struct uc_vm *vm)
+{
+	json_t *upcalls = json_array();
+
 	for (uint32_t i = 0; i < vm->nr_vcpus; i++)
 		json_array_append_new(upcalls,
 				      json_integer((json_int_t)__atomic_load_n(
 					      &vm->evtchn_vcpus[i].upcalls, __ATOMIC_RELAXED)));
+	return upcalls;
+}
+
+static json_t *counters_json(struct uc_vm *vm, int tag)
+{
+	uint32_t from = 1;
+
 	return json_pack("{s{si ss so so}}", "counters", "tag", tag, "abi",
-			 uc_domain_is_fifo(&vm->domain) ? "fifo" : "2-level", "ports", ports,
-			 "upcalls", upcalls);
+			 uc_domain_is_fifo(&vm->domain) ? "fifo" : "2-level", "ports",
+			 uc_counters_ports(vm, &from, UINT32_MAX), "upcalls",
+			 uc_counters_upcalls(vm));
 }
 
 void uc_counters_print(struct uc_vm *vm, int tag)

@@ -2,6 +2,8 @@
 #ifndef UPCALL_VMM_COUNTERS_H
 #define UPCALL_VMM_COUNTERS_H
 
+#include <jansson.h>
+
 #include "vmm/vm.h"
 
 /*
@@ -10,5 +12,13 @@
  * for the line at the end. Any thread; one write.
  */
 void uc_counters_print(struct uc_vm *vm, int tag);
+
+/*
+ * The ports in use from *from on, at most `count` of them, as an array of objects. *from becomes
+ * the port to go on from, or 0 at the end. Any thread.
+ */
+json_t *uc_counters_ports(struct uc_vm *vm, uint32_t *from, uint32_t count);
+/* Upcalls raised, one number per vCPU. Any thread. */
+json_t *uc_counters_upcalls(struct uc_vm *vm);
 
 #endif

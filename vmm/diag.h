@@ -24,6 +24,7 @@ enum uc_exit {
 	UC_EXIT_LAB_TOOL = 30,	   /* no qemu (or another tool) for the lab */
 	UC_EXIT_LAB_FETCH = 31,	   /* the lab's kernel is not cached and cannot be downloaded */
 	UC_EXIT_LAB_HOST = 32,	   /* the lab's machine died (its host kernel, not the product) */
+	UC_EXIT_CTL = 40,	   /* the machine is not there, or refused the request */
 };
 
 struct uc_diag {

@@ -17,11 +17,13 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/boot/pvh.h"
 #include "vmm/control.h"
 #include "vmm/counters.h"
+#include "vmm/ctl/server.h"
 #include "vmm/devices.h"
 #include "vmm/kvm/cpuid.h"
 #include "vmm/kvm/vcpu.h"
@@ -219,6 +221,8 @@ static int control(struct uc_vm *vm, struct uc_control *c, struct uc_source *tim
 	}
 	if (!rc)
 		rc = uc_devices_attach(vm->devices, c);
+	if (!rc)
+		rc = uc_ctl_attach(vm->ctl, c, vm);
 	while (!rc && __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) == UC_VM_RUNNING)
 		rc = uc_control_step(c);
 	return rc;
@@ -234,6 +238,7 @@ static void serve(struct uc_vm *vm)
 		rc = control(vm, &c, timers);
 	if (rc)
 		uc_vm_fail(vm, "the control thread failed: %s", strerror(-rc));
+	uc_ctl_detach(vm->ctl);
 	uc_control_close(&c);
 	free(timers);
 }
@@ -305,38 +310,71 @@ static int open_signals(sigset_t *old)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* One machine, from nothing to its end. `like`: what is the same after a restart. */
+static int run_machine(const struct uc_vm *like, enum uc_vm_end *end, int *status,
+		       struct uc_diag *diag)
+{
+	struct uc_vm *vm = malloc(sizeof(*vm));
+	int rc;
+
+	if (!vm)
+		return uc_fail(diag, UC_EXIT_INTERNAL, ENOMEM, "out of memory");
+	*vm = *like;
+	vm->started_ns = now_ns();
+	vm->stop_event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	pthread_mutex_init(&vm->lock, NULL);
+	pthread_cond_init(&vm->called, NULL);
+	rc = run_once(vm, diag);
+	*end = vm->end;
+	*status = exit_status(vm);
+	close(vm->stop_event_fd);
+	pthread_cond_destroy(&vm->called);
+	pthread_mutex_destroy(&vm->lock);
+	free(vm);
+	return rc;
+}
+
+static int run_machines(struct uc_vm *like, int *status, struct uc_diag *diag)
+{
+	enum uc_vm_end end;
+	int rc;
+
+	for (;; like->reboots++) {
+		rc = run_machine(like, &end, status, diag);
+		if (rc || end != UC_VM_REBOOT || like->config->no_reboot)
+			return rc;
+	}
+}
+
 int uc_vm_run(const struct uc_vm_config *config, int *status, struct uc_diag *diag)
 {
-	enum uc_vm_end end = UC_VM_REBOOT;
+	struct uc_vm_config named = *config;
+	struct uc_vm like = {
+		.config = &named, .nr_vcpus = config->cpus, .kvm = {.fd = -1, .vm_fd = -1}};
 	sigset_t old;
-	int signal_fd = open_signals(&old), rc = 0;
+	int rc = 0;
 
+	like.signal_fd = open_signals(&old);
+	if (like.signal_fd < 0)
+		rc = uc_fail(diag, UC_EXIT_INTERNAL, errno, "signalfd: %s", strerror(errno));
 	uc_vcpu_signal_setup();
-	while (!rc && end == UC_VM_REBOOT) {
-		struct uc_vm *vm = calloc(1, sizeof(*vm));
-
-		if (!vm || signal_fd < 0) {
-			free(vm);
-			rc = uc_fail(diag, UC_EXIT_INTERNAL, ENOMEM, "out of memory");
-			break;
-		}
-		*vm = (struct uc_vm){.config = config,
-				     .nr_vcpus = config->cpus,
-				     .kvm = {.fd = -1, .vm_fd = -1},
-				     .signal_fd = signal_fd,
-				     .stop_event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-		pthread_mutex_init(&vm->lock, NULL);
-		pthread_cond_init(&vm->called, NULL);
-		rc = run_once(vm, diag);
-		end = config->no_reboot && vm->end == UC_VM_REBOOT ? UC_VM_RUNNING : vm->end;
-		*status = exit_status(vm);
-		close(vm->stop_event_fd);
-		pthread_cond_destroy(&vm->called);
-		pthread_mutex_destroy(&vm->lock);
-		free(vm);
+	if (!rc)
+		rc = uc_ctl_open(&like.ctl, config->name, diag);
+	if (!rc) {
+		named.name = uc_ctl_name(like.ctl);
+		rc = run_machines(&like, status, diag);
 	}
-	if (signal_fd >= 0)
-		close(signal_fd);
+	uc_ctl_close(like.ctl);
+	if (like.signal_fd >= 0)
+		close(like.signal_fd);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return rc;
 }

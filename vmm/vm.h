@@ -24,13 +24,14 @@
 struct uc_vm;
 struct uc_devices;
 struct uc_grants;
+struct uc_ctl;
 struct uc_net_config;
 
 struct uc_vm_config {
 	const char *kernel;
 	const char *initrd; /* or NULL */
 	const char *append;
-	const char *name;
+	const char *name; /* NULL: "guest", with a number behind it when that is taken */
 	unsigned int cpus;
 	uint64_t memory_bytes;
 	struct uc_net_config *net; /* or NULL */
@@ -79,6 +80,7 @@ struct uc_vm {
 
 	struct uc_devices *devices; /* console, xenstore: vmm/devices.h */
 	struct uc_grants *grants;
+	struct uc_ctl *ctl; /* the control socket, which outlives a restart */
 
 	uint32_t end;	       /* enum uc_vm_end */
 	int quit_signal;       /* UC_VM_QUIT by a signal: which */
@@ -87,7 +89,9 @@ struct uc_vm {
 	pthread_mutex_t lock;  /* diag, calls between vCPUs, XENMEM */
 	pthread_cond_t called; /* a vCPU was asked for something, or has done it, or the end came */
 	struct uc_diag diag;
-	uint32_t said; /* lines by uc_vm_say() */
+	uint32_t said;	     /* lines by uc_vm_say() */
+	uint64_t started_ns; /* CLOCK_MONOTONIC */
+	uint32_t reboots;    /* restarts in place before this machine */
 };
 
 /* Run a guest to its end. *status is the exit status (vmm/diag.h). */
