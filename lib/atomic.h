@@ -65,6 +65,15 @@ static inline bool uc_g32_test_and_set(uc_g32 *w, unsigned int bit)
 			 (__atomic_fetch_or(&w->raw, mask, __ATOMIC_SEQ_CST) & mask) != 0);
 }
 
+static inline bool uc_g32_test_and_clear(uc_g32 *w, unsigned int bit)
+{
+	uint32_t mask = 1u << bit;
+
+	(void)mask;
+	return UC_BIT_OP("btrl", w, bit,
+			 (__atomic_fetch_and(&w->raw, ~mask, __ATOMIC_SEQ_CST) & mask) != 0);
+}
+
 static inline void uc_g32_set(uc_g32 *w, unsigned int bit)
 {
 	(void)__atomic_fetch_or(&w->raw, 1u << bit, __ATOMIC_SEQ_CST);

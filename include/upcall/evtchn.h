@@ -48,8 +48,10 @@ struct uc_route {
 	uint8_t usable; /* neither free nor reserved */
 	uint16_t last_vcpu;
 	uint8_t last_priority;
-	uint8_t unused;
+	uint8_t policy; /* UC_ROUTE_PER_VCPU; 0: the domain's; else 1 + enum uc_policy */
 };
+
+#define UC_ROUTE_PER_VCPU 0xff
 
 /* A port's private state: one cache line, never visible to the guest. */
 struct uc_port {
@@ -65,12 +67,15 @@ struct uc_port {
 	uint64_t events;	      /* times PENDING went from 0 to 1 since the port was bound */
 	uint32_t in_endpoint;	      /* threads inside endpoint->notify() */
 	uint32_t lock;
+	uint32_t next;	/* the port that we linked behind this one; 0 = none */
 	uint8_t parked; /* raised while the guest had no memory for its event word yet */
 } __attribute__((aligned(64)));
 
 struct uc_queue {
 	uint32_t lock;
-	uint32_t tail; /* last port linked here; may have been consumed since; 0 = none */
+	uint32_t tail;	 /* last port linked here; may have been consumed since; 0 = none */
+	uint32_t head;	 /* what HEAD was last set to: with `next`, our own record of the list */
+	uint32_t length; /* ports linked since HEAD was set */
 } __attribute__((aligned(64)));
 
 struct uc_vcpu {
@@ -80,6 +85,10 @@ struct uc_vcpu {
 	struct uc_vcpu_info *info; /* guest memory, or `no_info` */
 	struct uc_fifo_control_block *control;
 	uint64_t upcalls;
+	uint64_t events;	 /* linked here */
+	uint64_t handed_over;	 /* taken from here and linked elsewhere */
+	uint32_t load;		 /* events linked here lately, see route/policy.c */
+	uint32_t per_vcpu_ports; /* IPIs and per-vCPU VIRQs that the guest holds here */
 	uint32_t virq_port[UC_VIRQS];
 	bool info_registered;
 	struct uc_vcpu_info no_info; /* stands in until the guest has given one */
@@ -101,7 +110,13 @@ struct uc_domain {
 	uint32_t pollers; /* vCPUs in SCHEDOP_poll */
 	uint16_t id;
 	struct uc_shared_info *shared_info;
-	uint32_t nr_words; /* event words that have a page */
+	uint64_t *affinity; /* a row of affinity_words per port; a row of 0 is the domain's set */
+	uint64_t *default_affinity; /* 0 is all vCPUs */
+	uint32_t affinity_words;
+	uint32_t policy;    /* enum uc_policy */
+	uint32_t load_mean; /* of the live vCPUs */
+	uint32_t turn;	    /* of the policies that take turns */
+	uint32_t nr_words;  /* event words that have a page */
 	uc_g32 *event_page[UC_FIFO_PAGES];
 };
 
@@ -112,6 +127,8 @@ struct uc_domain_config {
 	uint32_t nr_vcpus; /* 1 to 32768 */
 	struct uc_port *ports;
 	uint32_t nr_ports; /* 2 to UC_FIFO_PORTS; port 0 is never used */
+	/* (nr_ports + 2) * ((nr_vcpus + 63) / 64) words for affinity sets, or NULL: no sets */
+	uint64_t *affinity;
 };
 
 /* Enters the domain in host->domains. -EINVAL for a bad configuration, -EEXIST for a taken id. */

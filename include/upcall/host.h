@@ -14,6 +14,12 @@
 struct uc_domain;
 struct uc_vcpu;
 
+enum uc_run_state {
+	UC_VCPU_RUNNING,   /* on a CPU */
+	UC_VCPU_BLOCKED,   /* idle: runs as soon as it is kicked */
+	UC_VCPU_PREEMPTED, /* wants to run, and waits for a CPU */
+};
+
 struct uc_host_ops {
 	/*
 	 * Map guest frame `gfn` of `d` for reading and writing and return its address, or NULL when
@@ -37,6 +43,12 @@ struct uc_host_ops {
 	void (*kick)(void *ctx, struct uc_vcpu *v);
 	/* End v's uc_poll_begin() sleep. Same context as kick(). */
 	void (*wake)(void *ctx, struct uc_vcpu *v);
+	/*
+	 * What v is doing, as far as the host knows without asking anybody: a stale answer costs
+	 * latency, never correctness. *since: for UC_VCPU_PREEMPTED, a time that is smaller for who
+	 * waits longer. Holds port and queue locks; any thread. May be NULL: all are running.
+	 */
+	enum uc_run_state (*run_state)(void *ctx, const struct uc_vcpu *v, uint64_t *since);
 	/*
 	 * Called now and then while the caller spins for a lock that another thread holds, which
 	 * may have been preempted: give up the CPU. May be NULL. Must not call into the library.

@@ -43,6 +43,10 @@ int uc_domain_init(struct uc_domain *d, const struct uc_domain_config *config)
 	d->nr_ports = config->nr_ports;
 	d->vcpus = config->vcpus;
 	d->nr_vcpus = config->nr_vcpus;
+	d->affinity_words = (config->nr_vcpus + 63) / 64;
+	d->affinity = config->affinity;
+	if (d->affinity)
+		d->default_affinity = &d->affinity[(uint64_t)d->nr_ports * d->affinity_words];
 	d->abi = &uc_abi_2l;
 	d->valid_ports = d->first_free = 1;
 	uc_peer_store(&d->ports[0], (struct uc_peer){.kind = UC_PORT_RESERVED});

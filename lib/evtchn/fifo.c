@@ -21,7 +21,7 @@
  */
 #define LINK_TRIES 5
 
-static uc_g32 *fifo_word(struct uc_domain *d, uint32_t port)
+uc_g32 *uc_fifo_word(struct uc_domain *d, uint32_t port)
 {
 	/* Pairs with the seq store in fifo_add_page(): a count seen means its page is seen. */
 	uint32_t words = uc_load_seq(&d->nr_words);
@@ -72,88 +72,118 @@ static bool fifo_link_tail(uc_g32 *tail, uint32_t port)
 	return linked;
 }
 
-enum appended {
-	APPENDED_NOT,  /* already linked, or no control block yet */
-	APPENDED,      /* behind another event */
-	APPENDED_HEAD, /* the queue was empty: an upcall is due if READY was not set yet */
-	APPENDED_UPCALL,
-};
-
-/* Append `port` to the queue of `v` at `priority`. That queue and `old` are locked. */
-static enum appended fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
-				 struct uc_queue *old, uint32_t port, uc_g32 *word)
+/*
+ * Append `port`, whose word is LINKED, to the queue of `v` at `priority`. That queue and `old`,
+ * which the port was in last, are locked. True: the list was empty and an upcall is due.
+ */
+bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, struct uc_queue *old,
+		    uint32_t port)
 {
-	/* Pairs with uc_init_control(): it publishes the block, then looks for pending words. */
-	struct uc_fifo_control_block *control = uc_load_seq(&v->control);
 	struct uc_queue *q = &v->queue[priority];
 	uc_g32 *tail;
 
-	/* Stays pending; linked when the vCPU gets its control block (Xen drops it: XSA-107). */
-	if (!control)
-		return APPENDED_NOT;
-	if (uc_g32_test_and_set(word, UC_FIFO_LINKED_BIT))
-		return APPENDED_NOT;
-
+	uc_count_load(d, v);
 	if (old->tail == port)
 		old->tail = 0;
 
-	tail = q->tail ? fifo_word(d, q->tail) : 0;
+	tail = q->tail ? uc_fifo_word(d, q->tail) : 0;
+	d->ports[port].next = 0;
+	if (q->tail)
+		d->ports[q->tail].next = port;
 	q->tail = port;
+	q->length++;
 	if (tail && fifo_link_tail(tail, port))
-		return APPENDED;
+		return false;
 
-	uc_g32_write(&control->head[priority], port);
-	return uc_g32_test_and_set(&control->ready, priority) ? APPENDED_HEAD : APPENDED_UPCALL;
+	q->head = port;
+	q->length = 1;
+	uc_g32_write(&v->control->head[priority], port);
+	return !uc_g32_test_and_set(&v->control->ready, priority);
+}
+
+enum linked {
+	LINKED_NOT, /* it was already, or the vCPU has no control block yet */
+	LINKED,
+	LINKED_UPCALL, /* and an upcall is due */
+};
+
+/* Link `port` at `v`. Locked as for uc_fifo_append(). */
+static enum linked link_at(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
+			   struct uc_queue *old, uint32_t port, uc_g32 *word)
+{
+	/*
+	 * Without a block it stays pending, and is linked when there is one (Xen drops it:
+	 * XSA-107). Pairs with uc_init_control(): it publishes the block, then looks for pending
+	 * words.
+	 */
+	if (!uc_load_seq(&v->control) || uc_g32_test_and_set(word, UC_FIFO_LINKED_BIT))
+		return LINKED_NOT;
+	return uc_fifo_append(d, v, priority, old, port) ? LINKED_UPCALL : LINKED;
 }
 
 /* The port must change queues, or may: with its lock held the route stands still. */
 static struct uc_vcpu *fifo_link_moving(struct uc_domain *d, uint32_t port, uc_g32 *word)
 {
 	struct uc_port *p = &d->ports[port];
-	enum appended done = APPENDED_NOT;
+	enum linked done = LINKED_NOT;
 	struct uc_queue *q, *old;
 	struct uc_route route;
 	struct uc_vcpu *v;
 
 	uc_lock(&p->lock, d->host);
 	route = uc_route_load(p);
-	v = &d->vcpus[route.vcpu];
+	v = &d->vcpus[uc_route_choose(d, port, route)];
 	q = &v->queue[route.priority];
 	old = &d->vcpus[route.last_vcpu].queue[route.last_priority];
 	uc_lock_two(&q->lock, &old->lock, d->host);
 	if (route.usable)
-		done = fifo_append(d, v, route.priority, old, port, word);
-	if (done != APPENDED_NOT) {
-		route.last_vcpu = route.vcpu;
+		done = link_at(d, v, route.priority, old, port, word);
+	if (done != LINKED_NOT) {
+		route.last_vcpu = (uint16_t)v->id;
 		route.last_priority = route.priority;
 		uc_store_release(&p->route_word, uc_route_word(route));
 	}
 	uc_unlock_two(&q->lock, &old->lock);
 	uc_unlock(&p->lock);
-	return done == APPENDED_UPCALL ? v : 0;
+	return done == LINKED_UPCALL ? v : 0;
+}
+
+/*
+ * The common path: the event goes where the last one went, and one lock is enough. False: it has to
+ * go elsewhere, or what was read before has changed.
+ */
+static bool fifo_link_again(struct uc_domain *d, uint32_t port, uc_g32 *word)
+{
+	struct uc_port *p = &d->ports[port];
+	struct uc_route route = uc_route_load(p);
+	struct uc_vcpu *v = &d->vcpus[route.last_vcpu];
+	struct uc_queue *q = &v->queue[route.last_priority];
+	enum linked done = LINKED_NOT;
+	bool settled;
+
+	if (route.priority != route.last_priority ||
+	    uc_route_choose(d, port, route) != route.last_vcpu)
+		return false;
+	uc_lock(&q->lock, d->host);
+	/* The set is looked at again too: it changes under this lock. */
+	settled = uc_load(&p->route_word) == uc_route_word(route) &&
+		  uc_port_may_use(d, port, route.last_vcpu);
+	if (settled && route.usable)
+		done = link_at(d, v, route.priority, q, port, word);
+	uc_unlock(&q->lock);
+	if (done == LINKED_UPCALL)
+		uc_vcpu_upcall(v);
+	return settled;
 }
 
 /* Link a pending, unmasked event. */
 static void fifo_link(struct uc_domain *d, uint32_t port, uc_g32 *word)
 {
-	struct uc_port *p = &d->ports[port];
-	struct uc_route route = uc_route_load(p);
-	struct uc_vcpu *v = &d->vcpus[route.vcpu];
-	struct uc_queue *q = &v->queue[route.priority];
-	enum appended done = APPENDED_NOT;
-	bool settled = false;
+	struct uc_vcpu *v;
 
-	if (route.vcpu == route.last_vcpu && route.priority == route.last_priority) {
-		uc_lock(&q->lock, d->host);
-		settled = uc_load(&p->route_word) == uc_route_word(route);
-		if (settled && route.usable)
-			done = fifo_append(d, v, route.priority, q, port, word);
-		uc_unlock(&q->lock);
-	}
-	if (!settled)
-		v = fifo_link_moving(d, port, word);
-	else if (done != APPENDED_UPCALL)
-		v = 0;
+	if (fifo_link_again(d, port, word))
+		return;
+	v = fifo_link_moving(d, port, word);
 	if (v)
 		uc_vcpu_upcall(v);
 }
@@ -162,13 +192,13 @@ static void fifo_link(struct uc_domain *d, uint32_t port, uc_g32 *word)
 static uc_g32 *fifo_word_or_park(struct uc_domain *d, uint32_t port)
 {
 	struct uc_port *p = &d->ports[port];
-	uc_g32 *word = fifo_word(d, port);
+	uc_g32 *word = uc_fifo_word(d, port);
 
 	if (word)
 		return word;
 	/* Pairs with fifo_add_page(): it publishes the page, then takes the marks. */
 	uc_store_seq(&p->parked, 1);
-	word = fifo_word(d, port);
+	word = uc_fifo_word(d, port);
 	return word && uc_xchg(&p->parked, 0) ? word : 0;
 }
 
@@ -200,7 +230,7 @@ static void fifo_raise(struct uc_domain *d, uint32_t port)
 
 static void fifo_unmask(struct uc_domain *d, uint32_t port)
 {
-	uc_g32 *word = fifo_word(d, port);
+	uc_g32 *word = uc_fifo_word(d, port);
 	uint32_t w;
 
 	if (!word)
@@ -213,7 +243,7 @@ static void fifo_unmask(struct uc_domain *d, uint32_t port)
 
 static void fifo_clear_pending(struct uc_domain *d, uint32_t port)
 {
-	uc_g32 *word = fifo_word(d, port);
+	uc_g32 *word = uc_fifo_word(d, port);
 
 	if (word)
 		uc_g32_clear(word, UC_FIFO_PENDING_BIT);
@@ -221,21 +251,21 @@ static void fifo_clear_pending(struct uc_domain *d, uint32_t port)
 
 static bool fifo_is_pending(struct uc_domain *d, uint32_t port)
 {
-	uc_g32 *word = fifo_word(d, port);
+	uc_g32 *word = uc_fifo_word(d, port);
 
 	return word && (uc_g32_read(word) & UC_FIFO_PENDING);
 }
 
 static bool fifo_is_masked(struct uc_domain *d, uint32_t port)
 {
-	uc_g32 *word = fifo_word(d, port);
+	uc_g32 *word = uc_fifo_word(d, port);
 
 	return !word || (uc_g32_read(word) & UC_FIFO_MASKED);
 }
 
 static bool fifo_is_busy(struct uc_domain *d, uint32_t port)
 {
-	uc_g32 *word = fifo_word(d, port);
+	uc_g32 *word = uc_fifo_word(d, port);
 
 	return word && (uc_g32_read(word) & UC_FIFO_LINKED);
 }

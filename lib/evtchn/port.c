@@ -31,8 +31,18 @@ int uc_port_alloc(struct uc_domain *d, uint32_t *port)
 	return -XEN_ENOSPC;
 }
 
-/* Change where a port's events go: the one place that takes both locks that guard it. */
-static void set_route(struct uc_domain *d, struct uc_port *p, struct uc_route route)
+/* d->affinity's row for the port; the guest's events go by it from now on. */
+static void set_row(struct uc_domain *d, struct uc_port *p, const uint64_t *row)
+{
+	uint64_t *mine = &d->affinity[(uint64_t)(p - d->ports) * d->affinity_words];
+
+	for (uint32_t i = 0; i < d->affinity_words; i++)
+		uc_store(&mine[i], row[i]);
+}
+
+/* The one place that takes both locks that guard a route. */
+void uc_port_set_route(struct uc_domain *d, struct uc_port *p, struct uc_route route,
+		       const uint64_t *row)
 {
 	struct uc_route old;
 	struct uc_queue *q;
@@ -43,6 +53,8 @@ static void set_route(struct uc_domain *d, struct uc_port *p, struct uc_route ro
 	uc_lock(&q->lock, d->host);
 	route.last_vcpu = old.last_vcpu;
 	route.last_priority = old.last_priority;
+	if (row)
+		set_row(d, p, row);
 	/*
 	 * A late raise of the port's former life may have set PENDING; left there it would swallow
 	 * the first raise of this one. One that sets it after this finds the port usable, and
@@ -55,17 +67,35 @@ static void set_route(struct uc_domain *d, struct uc_port *p, struct uc_route ro
 	uc_unlock(&p->lock);
 }
 
+bool uc_virq_is_per_vcpu(uint32_t virq)
+{
+	return virq == VIRQ_TIMER || virq == VIRQ_DEBUG || virq == VIRQ_XENOPROF ||
+	       virq == VIRQ_XENPMU;
+}
+
+static bool is_per_vcpu(struct uc_peer peer)
+{
+	return peer.kind == UC_PORT_IPI ||
+	       (peer.kind == UC_PORT_VIRQ && uc_virq_is_per_vcpu(peer.index));
+}
+
 void uc_port_open(struct uc_domain *d, uint32_t port, struct uc_peer peer, uint32_t vcpu)
 {
+	const uint64_t *all = d->affinity ? &d->default_affinity[d->affinity_words] : 0;
 	struct uc_port *p = &d->ports[port];
+	bool per_vcpu = is_per_vcpu(peer);
 
 	uc_store(&p->events, 0);
 	uc_store_seq(&p->parked, 0);
-	set_route(d, p,
-		  (struct uc_route){.vcpu = (uint16_t)vcpu,
-				    .priority = UC_FIFO_PRIORITY_DEFAULT,
-				    .usable = 1});
+	uc_port_set_route(d, p,
+			  (struct uc_route){.vcpu = (uint16_t)vcpu,
+					    .priority = UC_FIFO_PRIORITY_DEFAULT,
+					    .usable = 1,
+					    .policy = per_vcpu ? UC_ROUTE_PER_VCPU : 0},
+			  all);
 	uc_peer_store(p, peer);
+	if (per_vcpu)
+		uc_store_release(&d->vcpus[vcpu].per_vcpu_ports, d->vcpus[vcpu].per_vcpu_ports + 1);
 }
 
 void uc_port_free(struct uc_domain *d, uint32_t port)
@@ -73,7 +103,7 @@ void uc_port_free(struct uc_domain *d, uint32_t port)
 	struct uc_port *p = &d->ports[port];
 
 	uc_peer_store(p, (struct uc_peer){.kind = UC_PORT_FREE});
-	set_route(d, p, (struct uc_route){0});
+	uc_port_set_route(d, p, (struct uc_route){0}, 0);
 	uc_abi_of(d)->clear_pending(d, port);
 	uc_store_seq(&p->parked, 0);
 	if (port < d->first_free)
@@ -135,12 +165,6 @@ int uc_bind_interdomain(struct uc_domain *d, uint16_t remote_domid, uint32_t rem
 	}
 	uc_unlock_two(&d->lock, &rd->lock);
 	return rc;
-}
-
-bool uc_virq_is_per_vcpu(uint32_t virq)
-{
-	return virq == VIRQ_TIMER || virq == VIRQ_DEBUG || virq == VIRQ_XENOPROF ||
-	       virq == VIRQ_XENPMU;
 }
 
 static int bind_virq_locked(struct uc_domain *d, uint32_t virq, struct uc_vcpu *v, uint32_t *port)
@@ -205,6 +229,17 @@ void uc_endpoint_quiesce(struct uc_domain *d, struct uc_port *p)
 	uc_store(&p->endpoint, (struct uc_endpoint *)0);
 }
 
+/*
+ * The guest has closed a per-vCPU port. Linux closes all of them when it takes a CPU offline, right
+ * after the CPU has stopped and before it drops the CPU's queues: what waits there goes to others.
+ */
+static void leave_vcpu(struct uc_vcpu *v)
+{
+	uc_store_release(&v->per_vcpu_ports, v->per_vcpu_ports - 1);
+	if (!v->per_vcpu_ports)
+		uc_vcpu_handover(v);
+}
+
 static void close_one(struct uc_domain *d, uint32_t port, struct uc_peer peer)
 {
 	struct uc_port *p = &d->ports[port];
@@ -215,6 +250,8 @@ static void close_one(struct uc_domain *d, uint32_t port, struct uc_peer peer)
 			&d->vcpus[uc_virq_is_per_vcpu(peer.index) ? vcpu : 0].virq_port[peer.index],
 			0);
 	uc_port_free(d, port);
+	if (is_per_vcpu(peer))
+		leave_vcpu(&d->vcpus[vcpu]);
 	if (peer.kind == UC_PORT_HOST)
 		uc_endpoint_quiesce(d, p);
 }
@@ -285,7 +322,7 @@ int uc_bind_vcpu(struct uc_domain *d, uint32_t port, uint32_t vcpu)
 		route = uc_route_load(p);
 		old = &d->vcpus[route.vcpu];
 		route.vcpu = (uint16_t)vcpu;
-		set_route(d, p, route);
+		uc_port_set_route(d, p, route, 0);
 		/* What was raised while bound to a vCPU that could not take it yet can go now. */
 		if (!old->control && uc_abi_of(d)->is_pending(d, port))
 			uc_raise(d, port);
@@ -314,7 +351,7 @@ int uc_set_priority(struct uc_domain *d, uint32_t port, uint32_t priority)
 	else if (priority > UC_FIFO_PRIORITY_MIN)
 		rc = -XEN_EINVAL;
 	else
-		set_route(d, p, route);
+		uc_port_set_route(d, p, route, 0);
 	uc_unlock(&d->lock);
 	return rc;
 }

@@ -13,6 +13,7 @@
 #define UPCALL_LIB_EVTCHN_PRIVATE_H
 
 #include <upcall/evtchn.h>
+#include <upcall/route.h>
 
 #include "lib/atomic.h"
 
@@ -129,6 +130,16 @@ static inline void uc_raise(struct uc_domain *d, uint32_t port)
 		uc_abi_of(d)->raise(d, port);
 }
 
+/* fifo.c */
+uc_g32 *uc_fifo_word(struct uc_domain *d, uint32_t port);
+bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, struct uc_queue *old,
+		    uint32_t port);
+
+/* route/policy.c: where an event of `port` shall go now. `route` is the caller's view of it. */
+uint32_t uc_route_choose(struct uc_domain *d, uint32_t port, struct uc_route route);
+/* An event has been linked at v: its queue's lock is held. */
+void uc_count_load(struct uc_domain *d, struct uc_vcpu *v);
+
 /* Set v's upcall_pending; on its 0 -> 1 edge, kick. No queue lock held. */
 void uc_vcpu_upcall(struct uc_vcpu *v);
 /* `port` has just become pending: wake who polls it. Comes after the event is linked. */
@@ -148,6 +159,9 @@ void uc_ports_unpark(struct uc_domain *d, uint32_t from, uint32_t to);
 int uc_port_alloc(struct uc_domain *d, uint32_t *port);
 void uc_port_open(struct uc_domain *d, uint32_t port, struct uc_peer peer, uint32_t vcpu);
 void uc_port_free(struct uc_domain *d, uint32_t port);
+/* Change where a port's events go, and its affinity row when `row` is not NULL. */
+void uc_port_set_route(struct uc_domain *d, struct uc_port *p, struct uc_route route,
+		       const uint64_t *row);
 /* Waits until no thread is inside the end point's notify(); its kind has been changed already. */
 void uc_endpoint_quiesce(struct uc_domain *d, struct uc_port *p);
 /* VIRQ classes; only per-vCPU ones have a table entry on each vCPU. */
