@@ -52,11 +52,28 @@ static int is_socket_name(const struct dirent *entry)
 	return dot && !strcmp(dot, ".sock");
 }
 
-static void add_running(json_t *names, const char *dir, char *file)
+static int by_name(const void *a, const void *b)
 {
-	*strrchr(file, '.') = '\0';
-	if (uc_ctl_name_valid(file) && is_there(dir, file))
-		json_array_append_new(names, json_string(file));
+	const struct dirent *const *left = a, *const *right = b;
+
+	return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+/* `n` names of sockets become those of the machines that are there. Frees the entries. */
+static void add_running(json_t *names, const char *dir, struct dirent **entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		*strrchr(entries[i]->d_name, '.') = '\0';
+	if (n) /* else there may be no array at all */
+		qsort(entries, n, sizeof(entries[0]), by_name);
+	for (size_t i = 0; i < n; i++) {
+		const char *name = entries[i]->d_name;
+
+		if (uc_ctl_name_valid(name) && is_there(dir, name))
+			json_array_append_new(names, json_string(name));
+		free(entries[i]);
+	}
+	free(entries);
 }
 
 json_t *uc_ctl_running(struct uc_diag *diag)
@@ -68,17 +85,13 @@ json_t *uc_ctl_running(struct uc_diag *diag)
 
 	if (rc == -ENOENT)
 		return names;
-	n = rc ? -1 : scandir(dir, &entries, is_socket_name, alphasort);
+	n = rc ? -1 : scandir(dir, &entries, is_socket_name, NULL);
 	if (n < 0) {
 		uc_fail(diag, UC_EXIT_CTL, errno, "%s: %s", dir, strerror(errno));
 		json_decref(names);
 		return NULL;
 	}
-	for (int i = 0; i < n; i++) {
-		add_running(names, dir, entries[i]->d_name);
-		free(entries[i]);
-	}
-	free(entries);
+	add_running(names, dir, entries, (size_t)n);
 	return names;
 }
 
