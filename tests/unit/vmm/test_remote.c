@@ -151,7 +151,7 @@ static void a_call_nobody_serves_ends_with_the_machine(void **state)
 {
 	struct machine *m = *state;
 	struct asker a = {.m = m};
-	uint32_t let_go = 0;
+	static uint32_t let_go; /* vCPU 1 looks at it until the machine is freed */
 
 	m->cookie = &let_go;
 	m->on_run = deaf;
