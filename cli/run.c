@@ -34,6 +34,14 @@ static const struct uc_opt opts[] = {
 	 "network card: none (the default), or tap=NAME[,mac=ADDRESS], which is made where it does "
 	 "not exist",
 	 .value = &net},
+	{"policy", UC_OPT_STR, "NAME",
+	 "which vCPU gets a device's event: follow (one that runs; the default), pinned (the one "
+	 "the guest bound it to), round-robin, random",
+	 .value = &config.routing.policy},
+	{"affinity", UC_OPT_STR, "VCPUS",
+	 "the vCPUs that may get devices' events: all (the default), guest (only the one the guest "
+	 "bound it to), or a list such as 0,2-3",
+	 .value = &config.routing.affinity},
 	{"no-reboot", UC_OPT_FLAG, NULL,
 	 "exit with status 10 when the guest reboots, instead of restarting it",
 	 .value = &config.no_reboot},
@@ -53,7 +61,8 @@ static int run(int argc, char **argv, int *status, struct uc_diag *diag)
 		return uc_fail(diag, UC_EXIT_USAGE, EINVAL,
 			       "no kernel given; name one with --kernel FILE, such as "
 			       "/boot/vmlinuz-$(uname -r)");
-	if (strcmp(net, "none")) {
+	rc = uc_routing_check(&config.routing, config.cpus, diag);
+	if (!rc && strcmp(net, "none")) {
 		rc = uc_net_config_parse(&net_config, net, config.name, config.cpus, diag);
 		config.net = &net_config;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmm/counters.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,15 +35,33 @@ json_t *uc_counters_ports(struct uc_vm *vm, uint32_t *from, uint32_t count)
 	return ports;
 }
 
+/* One counter of every vCPU, `offset` into its structure. */
+static json_t *per_vcpu(struct uc_vm *vm, size_t offset)
+{
+	json_t *values = json_array();
+
+	for (uint32_t i = 0; i < vm->nr_vcpus; i++) {
+		const uint64_t *at = (const void *)((const char *)&vm->evtchn_vcpus[i] + offset);
+
+		json_array_append_new(
+			values, json_integer((json_int_t)__atomic_load_n(at, __ATOMIC_RELAXED)));
+	}
+	return values;
+}
+
 json_t *uc_counters_upcalls(struct uc_vm *vm)
 {
-	json_t *upcalls = json_array();
+	return per_vcpu(vm, offsetof(struct uc_vcpu, upcalls));
+}
 
-	for (uint32_t i = 0; i < vm->nr_vcpus; i++)
-		json_array_append_new(upcalls,
-				      json_integer((json_int_t)__atomic_load_n(
-					      &vm->evtchn_vcpus[i].upcalls, __ATOMIC_RELAXED)));
-	return upcalls;
+json_t *uc_counters_events(struct uc_vm *vm)
+{
+	return per_vcpu(vm, offsetof(struct uc_vcpu, events));
+}
+
+json_t *uc_counters_handed_over(struct uc_vm *vm)
+{
+	return per_vcpu(vm, offsetof(struct uc_vcpu, handed_over));
 }
 
 static json_t *counters_json(struct uc_vm *vm, int tag)

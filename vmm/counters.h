@@ -20,5 +20,8 @@ void uc_counters_print(struct uc_vm *vm, int tag);
 json_t *uc_counters_ports(struct uc_vm *vm, uint32_t *from, uint32_t count);
 /* Upcalls raised, one number per vCPU. Any thread. */
 json_t *uc_counters_upcalls(struct uc_vm *vm);
+/* Events linked at each vCPU, and events taken from it again. */
+json_t *uc_counters_events(struct uc_vm *vm);
+json_t *uc_counters_handed_over(struct uc_vm *vm);
 
 #endif

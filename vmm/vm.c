@@ -85,6 +85,7 @@ static void *reserve(size_t bytes)
 
 #define PORTS_BYTES	(UC_FIFO_PORTS * sizeof(struct uc_port))
 #define VCPUS_BYTES(vm) ((vm)->nr_vcpus * sizeof(struct uc_vcpu))
+#define AFFINITY_BYTES	((UC_FIFO_PORTS + 2) * UC_ROUTING_WORDS * sizeof(uint64_t))
 
 static int create_domain(struct uc_vm *vm, struct uc_diag *diag)
 {
@@ -100,12 +101,14 @@ static int create_domain(struct uc_vm *vm, struct uc_diag *diag)
 				    .nr_domains = UC_VM_DOMID + 1};
 	vm->ports = reserve(PORTS_BYTES);
 	vm->evtchn_vcpus = reserve(VCPUS_BYTES(vm));
+	vm->affinity = reserve(AFFINITY_BYTES);
 	vm->vcpus = calloc(vm->nr_vcpus, sizeof(*vm->vcpus));
-	if (vm->ports && vm->evtchn_vcpus && vm->vcpus) {
+	if (vm->ports && vm->evtchn_vcpus && vm->affinity && vm->vcpus) {
 		for (uint32_t i = 0; i < vm->nr_vcpus; i++)
 			vm->vcpus[i] = (struct uc_vm_vcpu){.vm = vm, .fd = -1, .timer_fd = -1};
 		config.ports = vm->ports;
 		config.vcpus = vm->evtchn_vcpus;
+		config.affinity = vm->affinity;
 		rc = uc_domain_init(&vm->domain, &config);
 	}
 	if (rc)
@@ -122,6 +125,8 @@ static void destroy_domain(struct uc_vm *vm)
 		munmap(vm->ports, PORTS_BYTES);
 	if (vm->evtchn_vcpus)
 		munmap(vm->evtchn_vcpus, VCPUS_BYTES(vm));
+	if (vm->affinity)
+		munmap(vm->affinity, AFFINITY_BYTES);
 	free(vm->vcpus);
 	vm->vcpus = NULL;
 }
@@ -250,6 +255,7 @@ static void join_all(struct uc_vm *vm)
 	pthread_mutex_unlock(&vm->lock);
 	for (uint32_t i = 0; i < vm->nr_vcpus; i++)
 		uc_vcpu_join(&vm->vcpus[i]);
+	uc_watch_join(vm);
 }
 
 static int start_all(struct uc_vm *vm, struct uc_diag *diag)
@@ -258,6 +264,8 @@ static int start_all(struct uc_vm *vm, struct uc_diag *diag)
 
 	for (uint32_t i = 0; i < vm->nr_vcpus && !rc; i++)
 		rc = uc_vcpu_start(&vm->vcpus[i], diag);
+	if (!rc)
+		rc = uc_watch_start(vm, diag);
 	if (rc)
 		uc_vm_stop(vm, UC_VM_ERROR);
 	return rc;

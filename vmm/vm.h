@@ -17,6 +17,7 @@
 
 #include "vmm/kvm/kvm.h"
 #include "vmm/mem.h"
+#include "vmm/routing.h"
 
 #define UC_VM_DOMID	1
 #define UC_VM_MAX_VCPUS 128u
@@ -35,6 +36,7 @@ struct uc_vm_config {
 	unsigned int cpus;
 	uint64_t memory_bytes;
 	struct uc_net_config *net; /* or NULL */
+	struct uc_routing_config routing;
 	bool no_reboot;
 	bool counters; /* print the library's counters on stderr when asked and at the end */
 };
@@ -46,7 +48,8 @@ struct uc_vm_vcpu {
 	int fd;
 	int timer_fd; /* VIRQ_TIMER: CLOCK_MONOTONIC, read by the control thread */
 	struct kvm_run *run;
-	uint32_t upcall_vector; /* 0: the guest has not set it */
+	const struct vcpu_runstate_info *runstate; /* in guest RAM, or NULL */
+	uint32_t upcall_vector;			   /* 0: the guest has not set it */
 	pthread_t thread;
 	bool started;
 	struct uc_vcpu_call *calls; /* asked by other vCPUs (remote.h); under vm->lock */
@@ -74,6 +77,9 @@ struct uc_vm {
 	struct uc_domain domain;
 	struct uc_vcpu *evtchn_vcpus;
 	struct uc_port *ports;
+	uint64_t *affinity;
+	struct uc_watch watch;
+	bool routing_begun; /* vCPU 0's thread */
 
 	struct uc_vm_vcpu *vcpus;
 	uint32_t nr_vcpus;

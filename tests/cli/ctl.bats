@@ -125,7 +125,7 @@ json() { # json EXPRESSION: of the output, as `j`
 
 @test "ctl: what the machine refuses is one line" {
 	start m
-	refused 40 "m: no such op; there are status ports version quit" ctl m nope
+	refused 40 "m: no such op; there are status ports version policy affinity priority quit" ctl m nope
 	refused 40 "m: status takes no arguments" ctl m status x=1
 }
 

@@ -56,4 +56,9 @@ int uc_ctl_op_ports(struct uc_vm *vm, const json_t *args, json_t **result, char 
 int uc_ctl_op_version(struct uc_vm *vm, const json_t *args, json_t **result, char *error);
 int uc_ctl_op_quit(struct uc_vm *vm, const json_t *args, json_t **result, char *error);
 
+/* ops_route.c */
+int uc_ctl_op_policy(struct uc_vm *vm, const json_t *args, json_t **result, char *error);
+int uc_ctl_op_affinity(struct uc_vm *vm, const json_t *args, json_t **result, char *error);
+int uc_ctl_op_priority(struct uc_vm *vm, const json_t *args, json_t **result, char *error);
+
 #endif

@@ -41,10 +41,14 @@ static int64_t register_area(struct uc_vm_vcpu *v, struct uc_vm_vcpu *target, ui
 			     uint64_t gva)
 {
 	uint64_t area_gva, gpa;
+	int rc;
 
 	if (uc_guest_read(v, gva, &area_gva, sizeof(area_gva)) || uc_guest_gpa(v, area_gva, &gpa))
 		return -EFAULT;
-	return uc_vcpu_set_attr(v, target, attr, gpa);
+	rc = uc_vcpu_set_attr(v, target, attr, gpa);
+	if (!rc && attr == KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADDR)
+		uc_vm_set_runstate(v->vm, target->id, gpa);
+	return rc;
 }
 
 static int64_t set_singleshot_timer(struct uc_vm_vcpu *v, struct uc_vm_vcpu *target, uint64_t gva)

@@ -26,12 +26,20 @@ static void kick(void *ctx, struct uc_vcpu *v)
 	struct uc_vm *vm = ctx;
 
 	uc_vcpu_kick(&vm->vcpus[v->id]);
+	/* Pinned events wait where they are. */
+	if (__atomic_load_n(&vm->domain.policy, __ATOMIC_RELAXED) != UC_POLICY_PINNED)
+		uc_watch_kicked(vm, v->id);
 }
 
 /* No vCPU sleeps in uc_poll_begin() here: KVM answers SCHEDOP_poll itself (hypercall.c). */
 static void wake(void *ctx, struct uc_vcpu *v)
 {
 	(void)ctx, (void)v;
+}
+
+static enum uc_run_state run_state(void *ctx, const struct uc_vcpu *v, uint64_t *since)
+{
+	return uc_vm_run_state(ctx, v, since);
 }
 
 static void relax(void *ctx)
@@ -45,5 +53,6 @@ const struct uc_host_ops uc_vm_host_ops = {
 	.unmap_frame = unmap_frame,
 	.kick = kick,
 	.wake = wake,
+	.run_state = run_state,
 	.relax = relax,
 };

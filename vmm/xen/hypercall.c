@@ -8,6 +8,7 @@
 
 #include <xen/xen.h>
 
+#include <xen/event_channel.h>
 #include <xen/sched.h>
 
 #include "vmm/devices.h"
@@ -58,6 +59,11 @@ int64_t uc_hc_event_channel(struct uc_vm_vcpu *v, const uint64_t *args)
 	if (uc_guest_read(v, args[1], arg, (uint64_t)bytes))
 		return -EFAULT;
 	rc = uc_evtchn_op(v->evtchn, cmd, arg);
+	/* The boot vCPU's control block is the first: the guest has chosen FIFO. */
+	if (!rc && cmd == EVTCHNOP_init_control && v->id == 0 && !v->vm->routing_begun) {
+		v->vm->routing_begun = true;
+		uc_routing_begin(v->vm);
+	}
 	if (!rc && out && uc_guest_write(v, args[1], arg, (uint64_t)bytes))
 		rc = -EFAULT;
 	return rc;

@@ -377,7 +377,7 @@ static void unknown_ops_and_arguments_are_refused_by_name(void **state)
 	int fd = dial();
 
 	(void)state;
-	assert_refused(fd, "{\"op\":\"nope\"}\n", "ENOSYS", "status ports version quit");
+	assert_refused(fd, "{\"op\":\"nope\"}\n", "ENOSYS", "status ports version policy affinity priority quit");
 	assert_refused(fd, "{\"op\":\"Status\"}\n", "ENOSYS", "no such op");
 	assert_refused(fd, "{\"op\":\"\"}\n", "ENOSYS", "no such op");
 	assert_refused(fd, "{\"op\":\"quit\",\"now\":true}\n", "EINVAL", "takes no arguments");

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmm/routing.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xen/xen.h>
+
+#include <xen/vcpu.h>
+
+#include "vmm/vm.h"
+
+int uc_policy_parse(const char *name, enum uc_policy *policy)
+{
+	for (int i = 0; i < UC_POLICIES; i++) {
+		if (!strcmp(name, uc_policy_name((enum uc_policy)i))) {
+			*policy = (enum uc_policy)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int parse_number(const char **at, uint32_t *n)
+{
+	char *end;
+	unsigned long value;
+
+	if (!isdigit((unsigned char)**at))
+		return -EINVAL;
+	value = strtoul(*at, &end, 10);
+	if (value > UINT32_MAX)
+		return -ERANGE;
+	*at = end;
+	*n = (uint32_t)value;
+	return 0;
+}
+
+/* One "N" or "N-M" at *at, and the comma behind it. */
+static int parse_range(const char **at, uint32_t nr_vcpus, uint64_t *bits)
+{
+	uint32_t first, last;
+	int rc = parse_number(at, &first);
+
+	last = first;
+	if (!rc && **at == '-') {
+		++*at;
+		rc = parse_number(at, &last);
+	}
+	if (rc)
+		return rc;
+	if (last < first || (**at && **at != ','))
+		return -EINVAL;
+	if (last >= nr_vcpus)
+		return -ERANGE;
+	for (; first <= last; first++)
+		bits[first / 64] |= 1ull << (first % 64);
+	if (**at == ',' && !*++*at)
+		return -EINVAL;
+	return 0;
+}
+
+int uc_vcpus_parse(const char *list, uint32_t nr_vcpus, uint64_t bits[UC_ROUTING_WORDS])
+{
+	int rc = *list ? 0 : -EINVAL;
+
+	memset(bits, 0, UC_ROUTING_WORDS * sizeof(bits[0]));
+	while (!rc && *list)
+		rc = parse_range(&list, nr_vcpus, bits);
+	return rc;
+}
+
+void uc_vcpus_format(const uint64_t bits[UC_ROUTING_WORDS], uint32_t nr_vcpus, char *text,
+		     uint32_t size)
+{
+	uint32_t used = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < nr_vcpus && used < size; i++)
+		if ((bits[i / 64] >> (i % 64)) & 1)
+			used += (uint32_t)snprintf(text + used, size - used, used ? ",%u" : "%u",
+						   i);
+}
+
+int uc_routing_check(const struct uc_routing_config *config, uint32_t nr_vcpus,
+		     struct uc_diag *diag)
+{
+	uint64_t bits[UC_ROUTING_WORDS];
+	const char *affinity = config->affinity;
+	enum uc_policy policy;
+
+	if (config->policy && uc_policy_parse(config->policy, &policy))
+		return uc_fail(diag, UC_EXIT_USAGE, EINVAL,
+			       "--policy %s: give pinned, follow, round-robin or random",
+			       config->policy);
+	if (affinity && strcmp(affinity, "all") && strcmp(affinity, "guest") &&
+	    uc_vcpus_parse(affinity, nr_vcpus, bits))
+		return uc_fail(
+			diag, UC_EXIT_USAGE, EINVAL,
+			"--affinity %s: give all, guest, or vCPUs such as 0,2-3 (this machine "
+			"has 0 to %u)",
+			affinity, nr_vcpus - 1);
+	return 0;
+}
+
+void uc_routing_begin(struct uc_vm *vm)
+{
+	const struct uc_routing_config *config = &vm->config->routing;
+	const char *affinity = config->affinity ? config->affinity : "all";
+	enum uc_policy policy = UC_POLICY_FOLLOW;
+	uint64_t bits[UC_ROUTING_WORDS];
+
+	if (config->policy)
+		uc_policy_parse(config->policy, &policy);
+	if (!strcmp(affinity, "guest"))
+		policy = UC_POLICY_PINNED;
+	else if (strcmp(affinity, "all") && !uc_vcpus_parse(affinity, vm->nr_vcpus, bits))
+		uc_domain_set_affinity(&vm->domain, bits);
+	uc_domain_set_policy(&vm->domain, policy);
+}
+
+void uc_vm_set_runstate(struct uc_vm *vm, uint32_t id, uint64_t gpa)
+{
+	/* Only its first two members are read; an area over a page's end goes on physically. */
+	__atomic_store_n(&vm->vcpus[id].runstate, uc_mem_at(&vm->mem, gpa, 2 * sizeof(uint64_t)),
+			 __ATOMIC_RELEASE);
+}
+
+/*
+ * KVM writes "runnable" when it takes the CPU away from a vCPU that still wants it, and "running"
+ * when it gives it back. A halted vCPU looks running, which is as good: it wakes at once. The guest
+ * can write there too, and hurts only its own latency.
+ */
+enum uc_run_state uc_vm_run_state(struct uc_vm *vm, const struct uc_vcpu *v, uint64_t *since)
+{
+	const struct vcpu_runstate_info *area = __atomic_load_n(&vm->vcpus[v->id].runstate,
+								__ATOMIC_ACQUIRE);
+
+	if (!area || __atomic_load_n(&area->state, __ATOMIC_RELAXED) != RUNSTATE_runnable)
+		return UC_VCPU_RUNNING;
+	*since = __atomic_load_n(&area->state_entry_time, __ATOMIC_RELAXED) & ~XEN_RUNSTATE_UPDATE;
+	return UC_VCPU_PREEMPTED;
+}

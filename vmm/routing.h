@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How this VMM uses the library's routing: the policy and the affinity that the person asked for,
+ * what a vCPU is doing (from the run state that KVM keeps in guest memory), and the watcher.
+ *
+ * The watcher is a thread that looks, every WATCH_PERIOD, at the vCPUs that were kicked and have
+ * not taken what waits for them: when one is preempted, its events are handed over. It looks only
+ * while there is such a vCPU, and sleeps otherwise; a kick costs it nothing while it is awake.
+ */
+#ifndef UPCALL_VMM_ROUTING_H
+#define UPCALL_VMM_ROUTING_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <upcall/route.h>
+
+#include "vmm/diag.h"
+
+struct uc_vm;
+
+#define UC_WATCH_PERIOD_NS 500000u
+#define UC_ROUTING_WORDS   2 /* a bitmap of UC_VM_MAX_VCPUS */
+
+/* What the command line says. */
+struct uc_routing_config {
+	const char *policy;   /* a policy's name, or NULL: follow */
+	const char *affinity; /* "all", "guest", or a list of vCPUs; NULL: all */
+};
+
+struct uc_watch {
+	pthread_t thread;
+	bool started;
+	uint32_t asleep; /* futex */
+	uint64_t kicked[UC_ROUTING_WORDS];
+	uint64_t looks, moved; /* times it looked; events it moved */
+};
+
+/* Names and lists as the command line and the control socket give them. */
+int uc_policy_parse(const char *name, enum uc_policy *policy);
+/* "0,2-3" -> a bitmap. -EINVAL for a malformed or empty list, -ERANGE for a vCPU that is not there.
+ */
+int uc_vcpus_parse(const char *list, uint32_t nr_vcpus, uint64_t bits[UC_ROUTING_WORDS]);
+void uc_vcpus_format(const uint64_t bits[UC_ROUTING_WORDS], uint32_t nr_vcpus, char *text,
+		     uint32_t size);
+
+/* Check what the command line says, before there is a machine. */
+int uc_routing_check(const struct uc_routing_config *config, uint32_t nr_vcpus,
+		     struct uc_diag *diag);
+/* The guest has chosen the FIFO ABI: what was asked for holds from now on. Any vCPU thread. */
+void uc_routing_begin(struct uc_vm *vm);
+
+/* host_ops.c */
+enum uc_run_state uc_vm_run_state(struct uc_vm *vm, const struct uc_vcpu *v, uint64_t *since);
+/* Where KVM keeps vCPU `id`'s run state, as the guest registered it. */
+void uc_vm_set_runstate(struct uc_vm *vm, uint32_t id, uint64_t gpa);
+
+int uc_watch_start(struct uc_vm *vm, struct uc_diag *diag);
+void uc_watch_join(struct uc_vm *vm); /* vm->end is set */
+/* vCPU `id` has been kicked. Any thread; does not block. */
+void uc_watch_kicked(struct uc_vm *vm, uint32_t id);
+
+#endif
