@@ -17,7 +17,7 @@ help:
 
 setup:
 	@tools/setup packages
-	@tools/setup kernels
+	@tools/setup downloads
 	@tools/setup build
 
 build: setup

@@ -13,6 +13,7 @@
 
 #include "cli/cli.h"
 #include "lab/lab.h"
+#include "lab/qemu.h"
 #include "vmm/kvm/probe.h"
 
 #define FACTS_MAX 16
@@ -99,19 +100,36 @@ static void add_kernel(struct report *r, const char *name, const char *version)
 	char path[PATH_MAX];
 	struct uc_diag diag = {0};
 
-	if (uc_lab_kernel_file(version, "release", path, &diag))
+	if (uc_lab_cache_file(version, "release", path, &diag))
 		add(r, name, false, "not cached; will be downloaded when needed");
 	else
 		add(r, name, false, "%.*s", (int)(strrchr(path, '/') - path), path);
 }
 
+static void add_qemu(struct report *r)
+{
+	struct uc_lab_qemu qemu;
+	const char *advice = "";
+
+	r->lab = !uc_lab_qemu_find(&qemu);
+	if (!r->lab) {
+		add_tool(r, "lab: qemu", 1, NULL, "qemu-system-x86");
+		return;
+	}
+	if (qemu.one_cpu)
+		advice = qemu.wanting ? ": good for one CPU; a newer one will be downloaded when "
+					"needed"
+				      : ": good for one CPU only; needs 8.1 or newer for more";
+	add(r, "lab: qemu", false, "%.300s (%s)%s", qemu.path,
+	    qemu.version[0] ? qemu.version : "unknown version", advice);
+}
+
 static void add_lab(struct report *r)
 {
 	char path[PATH_MAX];
-	int missing = uc_lab_qemu(path);
+	int missing = uc_lab_busybox(path);
 
-	r->lab = add_tool(r, "lab: qemu", missing, path, "qemu-system-x86");
-	missing = uc_lab_busybox(path);
+	add_qemu(r);
 	r->lab &= add_tool(r, "lab: busybox", missing, path, "busybox-static");
 	add_kernel(r, "lab: kernel 6.12", "6.12");
 	add_kernel(r, "guest kernel 6.1", "6.1");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `upcall lab`: its options, and what of the inner command's line concerns the lab. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ static struct {
 	struct uc_lab_config config;
 	bool shell, exec;
 	struct uc_opt_list files;
-} lab = {.config = {.cpus = 2, .memory_bytes = 4ull << 30}};
+} lab = {.config = {.memory_bytes = 4ull << 30}};
 
 static const struct uc_opt opts[] = {
 	{"shell", UC_OPT_FLAG, NULL, "a shell inside the lab instead of a command", &lab.shell},
@@ -21,8 +22,9 @@ static const struct uc_opt opts[] = {
 	 &lab.exec},
 	{"file", UC_OPT_FILES, "FILE",
 	 "carry FILE into the lab too, under the same path; repeatable", &lab.files},
-	{"cpus", UC_OPT_UINT, "N", "CPUs of the lab's machine (default 2)", &lab.config.cpus, 1,
-	 64},
+	{"cpus", UC_OPT_UINT, "N",
+	 "CPUs of the lab's machine (default 2; 1 when QEMU is older than 8.1)", &lab.config.cpus,
+	 1, 64},
 	{"memory", UC_OPT_SIZE, "SIZE", "memory of the lab's machine (default 4G)",
 	 &lab.config.memory_bytes, 512ull << 20, 1ull << 40},
 	{"keep-log", UC_OPT_STR, "FILE", "keep the console log of the lab's machine",
@@ -80,11 +82,17 @@ static int check_usage(int argc, struct uc_diag *diag)
 	return 0;
 }
 
+static void notice(const char *line)
+{
+	fprintf(stderr, "upcall lab: %s\n", line);
+}
+
 static int run_job(char *const *argv, int *status, struct uc_diag *diag)
 {
 	struct uc_lab_job job = {
 		.argv = argv, .files = lab.files.word, .nr_files = lab.files.count};
 
+	lab.config.notice = notice;
 	return uc_lab_run(&lab.config, &job, status, diag);
 }
 

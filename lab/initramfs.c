@@ -90,7 +90,7 @@ static int add_modules(struct sources *s, struct uc_diag *diag)
 
 		snprintf(name, sizeof(name), "modules/%s", modules[i]);
 		snprintf(to, sizeof(to), "/lab/modules/%02zu-%s", i, strrchr(modules[i], '/') + 1);
-		if (uc_lab_kernel_file(UC_LAB_KERNEL, name, from, diag) || add_source(s, from, to))
+		if (uc_lab_cache_file(UC_LAB_KERNEL, name, from, diag) || add_source(s, from, to))
 			return uc_fail(diag, UC_EXIT_LAB_FETCH, ENOENT,
 				       "the cached kernel has no %s; remove %s and run again", name,
 				       from);

@@ -13,12 +13,16 @@
 
 #include "vmm/diag.h"
 
+/* What the cache holds, by the names that lab/fetch takes; a kernel's is its version. */
 #define UC_LAB_KERNEL "6.12" /* the lab's own; Debian's 6.1 has no CONFIG_KVM_XEN */
+#define UC_LAB_QEMU   "qemu"
 
 struct uc_lab_config {
-	unsigned int cpus;
+	unsigned int cpus; /* 0: as many as this host's QEMU emulates well, at most 2 */
 	uint64_t memory_bytes;
 	const char *log_path; /* keeps the machine's console log, or NULL */
+	/* Told once, before the machine starts, when it is less than was hoped for; one line. */
+	void (*notice)(const char *line);
 };
 
 struct uc_lab_job {
@@ -38,14 +42,13 @@ int uc_lab_run(const struct uc_lab_config *config, const struct uc_lab_job *job,
 
 /* The cache directory: $UPCALL_CACHE, else ${XDG_CACHE_HOME:-~/.cache}/upcall. */
 int uc_lab_cache(char path[PATH_MAX], struct uc_diag *diag);
-/* The path of a file of the cached kernel, such as "vmlinuz"; -ENOENT when it is not there. */
-int uc_lab_kernel_file(const char *version, const char *name, char path[PATH_MAX],
-		       struct uc_diag *diag);
-/* Download the lab's kernel unless it is cached. */
-int uc_lab_fetch(const char *version, struct uc_diag *diag);
+/* The path of a cached kernel's file, such as "vmlinuz", or QEMU's; -ENOENT when not there. */
+int uc_lab_cache_file(const char *what, const char *name, char path[PATH_MAX],
+		      struct uc_diag *diag);
+/* Download a kernel or QEMU unless it is cached. */
+int uc_lab_fetch(const char *what, struct uc_diag *diag);
 /* An executable: the environment variable's value if set, else `name` in PATH. */
 int uc_lab_tool(const char *env, const char *name, char path[PATH_MAX]);
-#define uc_lab_qemu(path)    uc_lab_tool("UPCALL_QEMU", "qemu-system-x86_64", path)
 #define uc_lab_busybox(path) uc_lab_tool("UPCALL_BUSYBOX", "busybox", path)
 
 #endif

@@ -61,8 +61,12 @@ static void free_argv(struct argv *argv)
 		free(argv->words[i]);
 }
 
-static void add_machine(struct argv *argv, const struct uc_lab_config *config)
+static void add_machine(struct argv *argv, const struct uc_lab_qemu *qemu,
+			const struct uc_lab_config *config)
 {
+	add(argv, "%s", qemu->path);
+	if (qemu->share[0])
+		add_option(argv, "-L", qemu->share);
 	add_option(argv, "-accel", "tcg,thread=multi");
 	/*
 	 * QEMU 7.2 does not intercept XSETBV for a nested guest, so KVM never learns the guest's
@@ -99,8 +103,8 @@ static int add_kernel(struct argv *argv, int initramfs, struct uc_diag *diag)
 {
 	char kernel[PATH_MAX];
 
-	if (uc_lab_kernel_file(UC_LAB_KERNEL, "vmlinux", kernel, diag) &&
-	    uc_lab_kernel_file(UC_LAB_KERNEL, "vmlinuz", kernel, diag))
+	if (uc_lab_cache_file(UC_LAB_KERNEL, "vmlinux", kernel, diag) &&
+	    uc_lab_cache_file(UC_LAB_KERNEL, "vmlinuz", kernel, diag))
 		return uc_fail(diag, UC_EXIT_LAB_FETCH, ENOENT,
 			       "no kernel at %s; remove that "
 			       "directory and run again",
@@ -177,22 +181,18 @@ static int spawn(struct uc_lab_machine *m, struct argv *argv, int pair[][2], int
 	return m->pidfd < 0 ? -ENOSYS : 0;
 }
 
-int uc_lab_machine_start(struct uc_lab_machine *m, const struct uc_lab_config *config,
-			 int initramfs, struct uc_diag *diag)
+int uc_lab_machine_start(struct uc_lab_machine *m, const struct uc_lab_qemu *qemu,
+			 const struct uc_lab_config *config, int initramfs, struct uc_diag *diag)
 {
 	struct argv argv = {.count = 0};
-	char qemu[PATH_MAX];
 	int pair[UC_LAB_STDERR + 1][2], rc;
 
-	if (uc_lab_qemu(qemu))
-		return uc_fail(diag, UC_EXIT_LAB_TOOL, ENOENT, "no qemu-system-x86_64");
-	add(&argv, "%s", qemu);
-	add_machine(&argv, config);
+	add_machine(&argv, qemu, config);
 	rc = add_kernel(&argv, initramfs, diag);
 	if (!rc) {
 		rc = spawn(m, &argv, pair, initramfs);
 		if (rc)
-			uc_fail(diag, UC_EXIT_INTERNAL, -rc, "cannot start %s: %s", qemu,
+			uc_fail(diag, UC_EXIT_INTERNAL, -rc, "cannot start %s: %s", qemu->path,
 				strerror(-rc));
 	}
 	free_argv(&argv);

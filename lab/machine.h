@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "lab/lab.h"
+#include "lab/qemu.h"
 #include "lab/wire.h"
 
 struct uc_lab_machine {
@@ -16,8 +17,9 @@ struct uc_lab_machine {
 	int complaints;		     /* QEMU's own stderr */
 };
 
-int uc_lab_machine_start(struct uc_lab_machine *m, const struct uc_lab_config *config,
-			 int initramfs, struct uc_diag *diag);
+/* config->cpus is decided by now. */
+int uc_lab_machine_start(struct uc_lab_machine *m, const struct uc_lab_qemu *qemu,
+			 const struct uc_lab_config *config, int initramfs, struct uc_diag *diag);
 /* Kill it and wait until it is gone. The descriptors stay open for what is still in them. */
 void uc_lab_machine_kill(struct uc_lab_machine *m);
 

@@ -27,11 +27,14 @@
 #include "lab/job.h"
 #include "lab/lab.h"
 #include "lab/machine.h"
+#include "lab/qemu.h"
 #include "lab/terminal.h"
 #include "lab/wire.h"
 
 /* The machine is up in 3 s; a loaded host with 1 of 10 of its CPU to spare still makes it. */
 #define BOOT_TIMEOUT_S 90
+/* Two see real races, and are what small machines have. */
+#define CPUS 2
 /* How long a kernel that died may take to print the rest of its report. */
 #define LAST_WORDS_MS 2000
 
@@ -43,6 +46,7 @@ struct output {
 
 /* Static, because its threads may still be blocked in a read when the run is over. */
 static struct session {
+	struct uc_lab_qemu qemu;
 	struct uc_lab_machine machine;
 	struct uc_lab_files files;
 	struct uc_terminal terminal;
@@ -379,12 +383,12 @@ static void fill_standard_fds(void)
 	close(fd);
 }
 
-/* Before the download, which would be for nothing. */
-static int require_tools(struct uc_diag *diag)
+/* Before the downloads, which would be for nothing. */
+static int require_tools(struct session *s, struct uc_diag *diag)
 {
 	char path[PATH_MAX];
 
-	if (uc_lab_qemu(path))
+	if (uc_lab_qemu_find(&s->qemu))
 		return uc_fail(diag, UC_EXIT_LAB_TOOL, ENOENT,
 			       "the lab needs qemu-system-x86_64; install it: "
 			       "apt-get install qemu-system-x86");
@@ -394,20 +398,51 @@ static int require_tools(struct uc_diag *diag)
 	return 0;
 }
 
-int uc_lab_run(const struct uc_lab_config *config, const struct uc_lab_job *job, int *status,
-	       struct uc_diag *diag)
+/* An older QEMU is no reason to refuse: with one CPU it is as good as any. */
+static void choose_cpus(struct session *s, struct uc_lab_config *config)
 {
-	struct session *s = &session;
-	int rc, initramfs;
+	struct uc_diag why_not = {0};
+	char line[sizeof(why_not.text) + 128];
+	int len;
 
-	fill_standard_fds();
-	rc = uc_lab_files_open(&s->files, job, diag);
+	uc_lab_qemu_improve(&s->qemu, &why_not);
+	if (config->cpus)
+		return;
+	config->cpus = s->qemu.one_cpu ? 1 : CPUS;
+	if (!s->qemu.one_cpu || !config->notice)
+		return;
+	len = snprintf(line, sizeof(line), "one CPU only: QEMU %s is unreliable with more",
+		       s->qemu.version);
+	if (why_not.text[0])
+		snprintf(line + len, sizeof(line) - (size_t)len, ", and %s", why_not.text);
+	config->notice(line);
+}
+
+static int prepare(struct session *s, struct uc_lab_config *config, const struct uc_lab_job *job,
+		   struct uc_diag *diag)
+{
+	int rc = uc_lab_files_open(&s->files, job, diag);
+
 	if (!rc)
-		rc = require_tools(diag);
+		rc = require_tools(s, diag);
 	if (!rc)
 		rc = uc_lab_fetch(UC_LAB_KERNEL, diag);
 	if (!rc)
 		rc = open_log(s, config->log_path, diag);
+	if (!rc)
+		choose_cpus(s, config);
+	return rc;
+}
+
+int uc_lab_run(const struct uc_lab_config *wanted, const struct uc_lab_job *job, int *status,
+	       struct uc_diag *diag)
+{
+	struct uc_lab_config config = *wanted;
+	struct session *s = &session;
+	int rc, initramfs;
+
+	fill_standard_fds();
+	rc = prepare(s, &config, job, diag);
 	if (rc)
 		return rc;
 	initramfs = uc_lab_initramfs(diag);
@@ -417,7 +452,7 @@ int uc_lab_run(const struct uc_lab_config *config, const struct uc_lab_job *job,
 	rc = uc_terminal_take(&s->terminal);
 	if (rc)
 		return rc;
-	rc = uc_lab_machine_start(&s->machine, config, initramfs, diag);
+	rc = uc_lab_machine_start(&s->machine, &s->qemu, &config, initramfs, diag);
 	if (!rc)
 		rc = run_machine(s, status, diag);
 	uc_terminal_restore(&s->terminal);

@@ -110,8 +110,8 @@ refused_without_path() { # the assertions need PATH themselves
 	grep -q "set UPCALL_CACHE" "$err"
 }
 
-@test "fetch-kernels: an unknown version" {
-	run bash "$BATS_TEST_DIRNAME/../../lab/fetch-kernels" 5.10
+@test "fetch: an unknown version" {
+	run bash "$BATS_TEST_DIRNAME/../../lab/fetch" 5.10
 	[ "$status" -eq 2 ]
 	[ "${#lines[@]}" -eq 1 ]
 }

@@ -14,7 +14,7 @@ setup() {
 
 use_real_kernels() {
 	if [ ! -e "$real_cache/kernel-6.12/release" ]; then
-		UPCALL_CACHE=$real_cache bash "$BATS_TEST_DIRNAME/../../lab/fetch-kernels" 6.12 ||
+		UPCALL_CACHE=$real_cache bash "$BATS_TEST_DIRNAME/../../lab/fetch" 6.12 ||
 			skip "the lab's kernel cannot be downloaded here"
 	fi
 	ln -s "$real_cache/kernel-6.12" "$UPCALL_CACHE/kernel-6.12"
