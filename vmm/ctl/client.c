@@ -107,7 +107,8 @@ static int fail_absent(const char *name, struct uc_diag *diag)
 	{
 		const char *text = json_string_value(one);
 
-		if (strlen(list) + strlen(text) + 2 < sizeof(list))
+		/* One of that name may have come in between. */
+		if (strcmp(text, name) && strlen(list) + strlen(text) + 2 < sizeof(list))
 			strcat(strcat(list, " "), text);
 	}
 	json_decref(names);

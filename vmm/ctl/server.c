@@ -84,7 +84,8 @@ static int settle(struct client *c)
 	bool reading = !c->conn.ended && !line;
 	uint64_t one = 1;
 
-	if (c->conn.ended && !line && !unsent)
+	/* It is read only when no whole line is left, so its end comes after its last line. */
+	if (c->conn.ended && !unsent)
 		return -EPIPE;
 	if (line)
 		(void)!write(c->ctl->turn.fd, &one, sizeof(one));
