@@ -40,7 +40,10 @@ enum uc_policy uc_port_policy(const struct uc_domain *d, uint32_t port);
  * is not FIFO or has no memory for sets.
  */
 int uc_port_set_affinity(struct uc_domain *d, uint32_t port, const uint64_t *vcpus);
-/* The set of ports that have none of their own. NULL: all vCPUs. Errors as above, but not -ENODEV.
+/*
+ * The set of ports that have none of their own. NULL: all vCPUs. May be given before the guest has
+ * booted: no -ENODEV, and -EOPNOTSUPP only without memory for sets; it counts once the guest is
+ * FIFO.
  */
 int uc_domain_set_affinity(struct uc_domain *d, const uint64_t *vcpus);
 /* Is `vcpu` in the port's set? */
@@ -49,7 +52,8 @@ bool uc_port_may_use(const struct uc_domain *d, uint32_t port, uint32_t vcpu);
 /*
  * Hand what waits at `v`, and may go elsewhere, to other vCPUs: all of `v`'s queues whose delivery
  * the guest has not taken. For a host that sees `v` preempted with events waiting. Returns the
- * number of events moved. Any thread.
+ * number of events moved; looks at a bounded number
+ * of events in one call, so it may be worth another one. Any thread.
  */
 uint32_t uc_vcpu_handover(struct uc_vcpu *v);
 /* Has the guest something to take at `v`? A bit per priority. */

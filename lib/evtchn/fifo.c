@@ -87,9 +87,9 @@ bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, s
 		old->tail = 0;
 
 	tail = q->tail ? uc_fifo_word(d, q->tail) : 0;
-	d->ports[port].next = 0;
+	uc_store(&d->ports[port].next, 0);
 	if (q->tail)
-		d->ports[q->tail].next = port;
+		uc_store(&d->ports[q->tail].next, port);
 	q->tail = port;
 	q->length++;
 	if (tail && fifo_link_tail(tail, port))
@@ -165,9 +165,9 @@ static bool fifo_link_again(struct uc_domain *d, uint32_t port, uc_g32 *word)
 	    uc_route_choose(d, port, route) != route.last_vcpu)
 		return false;
 	uc_lock(&q->lock, d->host);
-	/* The set is looked at again too: it changes under this lock. */
+	/* The set and the vCPU's liveness are looked at again too: changes pass this lock. */
 	settled = uc_load(&p->route_word) == uc_route_word(route) &&
-		  uc_port_may_use(d, port, route.last_vcpu);
+		  uc_route_may_stay(d, port, route);
 	if (settled && route.usable)
 		done = link_at(d, v, route.priority, q, port, word);
 	uc_unlock(&q->lock);

@@ -236,8 +236,11 @@ void uc_endpoint_quiesce(struct uc_domain *d, struct uc_port *p)
 static void leave_vcpu(struct uc_vcpu *v)
 {
 	uc_store_release(&v->per_vcpu_ports, v->per_vcpu_ports - 1);
-	if (!v->per_vcpu_ports)
-		uc_vcpu_handover(v);
+	if (v->per_vcpu_ports)
+		return;
+	/* A raise that chose v while it was live must not link there after this. */
+	uc_pass_locks(v->domain);
+	uc_vcpu_handover_all(v);
 }
 
 static void close_one(struct uc_domain *d, uint32_t port, struct uc_peer peer)

@@ -137,6 +137,16 @@ bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, s
 
 /* route/policy.c: where an event of `port` shall go now. `route` is the caller's view of it. */
 uint32_t uc_route_choose(struct uc_domain *d, uint32_t port, struct uc_route route);
+/*
+ * May the port's next event still go where the last one went? To be asked under that queue's lock,
+ * where the answer stands: sets and liveness change, and then uc_pass_locks() is called.
+ */
+bool uc_route_may_stay(struct uc_domain *d, uint32_t port, struct uc_route route);
+/* route/affinity.c: wait for all who chose a vCPU before the caller's change, until they have
+ * linked. That happens under a port's lock or a queue's. d's lock held. */
+void uc_pass_locks(struct uc_domain *d);
+/* route/handover.c: uc_vcpu_handover() of everything, however much waits. */
+uint32_t uc_vcpu_handover_all(struct uc_vcpu *v);
 /* An event has been linked at v: its queue's lock is held. */
 void uc_count_load(struct uc_domain *d, struct uc_vcpu *v);
 

@@ -65,7 +65,6 @@ int uc_port_set_affinity(struct uc_domain *d, uint32_t port, const uint64_t *vcp
 {
 	struct uc_port *p = uc_port_get(d, port);
 	struct uc_route route;
-	uint32_t last;
 	int rc = 0;
 
 	if (!p)
@@ -74,7 +73,6 @@ int uc_port_set_affinity(struct uc_domain *d, uint32_t port, const uint64_t *vcp
 		return -XEN_EOPNOTSUPP;
 	uc_lock(&d->lock, d->host);
 	route = uc_route_load(p);
-	last = route.last_vcpu;
 	if (!uc_domain_is_fifo(d))
 		rc = -XEN_EOPNOTSUPP;
 	else if (!route.usable || route.policy == UC_ROUTE_PER_VCPU)
@@ -83,20 +81,20 @@ int uc_port_set_affinity(struct uc_domain *d, uint32_t port, const uint64_t *vcp
 		rc = check_set(d, vcpus);
 	if (!rc) {
 		uc_port_set_route(d, p, route, vcpus ? vcpus : no_row(d));
-		/* What waits where it may not any more is taken back, if the guest has not begun.
+		/*
+		 * What waits where it may not any more is taken back, if the guest has not begun.
+		 * Asked only now where that is: a raise may have moved the port before the set
+		 * changed, and cannot any more to a vCPU outside.
 		 */
-		if (!uc_port_may_use(d, port, last))
-			uc_vcpu_handover(&d->vcpus[last]);
+		route = uc_route_load(p);
+		if (!uc_port_may_use(d, port, route.last_vcpu))
+			uc_vcpu_handover_all(&d->vcpus[route.last_vcpu]);
 	}
 	uc_unlock(&d->lock);
 	return rc;
 }
 
-/*
- * Wait until nobody is between having looked at the set and having linked: that happens under a
- * port's lock or a queue's.
- */
-static void pass_locks(struct uc_domain *d)
+void uc_pass_locks(struct uc_domain *d)
 {
 	for (uint32_t port = 1; port < d->valid_ports; port++) {
 		uc_lock(&d->ports[port].lock, d->host);
@@ -123,9 +121,9 @@ int uc_domain_set_affinity(struct uc_domain *d, const uint64_t *vcpus)
 		rc = 0;
 		for (uint32_t i = 0; i < d->affinity_words; i++)
 			uc_store_seq(&d->default_affinity[i], vcpus ? vcpus[i] : 0);
-		pass_locks(d);
+		uc_pass_locks(d);
 		for (uint32_t i = 0; i < d->nr_vcpus; i++)
-			uc_vcpu_handover(&d->vcpus[i]);
+			uc_vcpu_handover_all(&d->vcpus[i]);
 	}
 	uc_unlock(&d->lock);
 	return rc;

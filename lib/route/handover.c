@@ -12,11 +12,11 @@
  * The list is walked through our own record (queue->head, port->next), never through the guest's
  * words. A hostile guest can make the record stale (by clearing LINKED, or setting READY), so a
  * port counts only if it was last linked into this very queue, and the walk is bounded by the
- * number of ports linked since HEAD was written, and by HANDOVER_MAX.
+ * number of ports linked since HEAD was written, and by what the caller allows.
  */
 #include "lib/evtchn/private.h"
 
-/* Ports looked at in one call and queue; the rest stays, in order, for the next call. */
+/* Ports looked at in one call and queue by the host; the rest stays, in order, for the next. */
 #define HANDOVER_MAX 256
 
 struct list {
@@ -26,12 +26,12 @@ struct list {
 static void push(struct uc_domain *d, struct list *list, uint32_t port)
 {
 	if (list->last)
-		d->ports[list->last].next = port;
+		uc_store(&d->ports[list->last].next, port);
 	else
 		list->first = port;
 	list->last = port;
 	list->length++;
-	d->ports[port].next = 0;
+	uc_store(&d->ports[port].next, 0);
 }
 
 /* Was `port` linked into this queue last, and not elsewhere since? The queue is locked. */
@@ -52,22 +52,22 @@ static bool shall_move(struct uc_domain *d, uint32_t port, const struct uc_vcpu 
 }
 
 /*
- * Split the queue's list in what stays and what goes. Returns what lies behind HANDOVER_MAX, to
- * stay as it is. A record that the guest made stale ends the list: what it hid there is its own
+ * Split the queue's list in what stays and what goes. Returns what lies behind `max`, to stay as
+ * it is. A record that the guest made stale ends the list: what it hid there is its own
  * loss.
  */
-static uint32_t sort_out(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
+static uint32_t sort_out(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, uint32_t max,
 			 struct list *stay, struct list *go)
 {
 	struct uc_queue *q = &v->queue[priority];
 	uint32_t port = q->head, left = q->length, looked_at;
 
 	for (looked_at = 0; port && left; left--, looked_at++) {
-		uint32_t next = d->ports[port].next;
+		uint32_t next = uc_load(&d->ports[port].next);
 
 		if (!belongs(d, port, v, priority))
 			return 0;
-		if (looked_at == HANDOVER_MAX)
+		if (looked_at == max)
 			return port;
 		push(d, shall_move(d, port, v) ? go : stay, port);
 		port = next;
@@ -95,10 +95,11 @@ static bool put_back(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
 	struct uc_queue *q = &v->queue[priority];
 
 	if (stay->last) {
-		for (uint32_t port = stay->first; port != stay->last; port = d->ports[port].next)
-			relink(d, port, d->ports[port].next);
+		for (uint32_t port = stay->first; port != stay->last;
+		     port = uc_load(&d->ports[port].next))
+			relink(d, port, uc_load(&d->ports[port].next));
 		relink(d, stay->last, rest);
-		d->ports[stay->last].next = rest;
+		uc_store(&d->ports[stay->last].next, rest);
 	}
 	q->head = stay->first ? stay->first : rest;
 	q->length = rest ? q->length - moved : stay->length;
@@ -112,7 +113,8 @@ static bool put_back(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
 }
 
 /* Claim the queue's list; what goes is in `go`. */
-static void claim(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, struct list *go)
+static void claim(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, uint32_t max,
+		  struct list *go)
 {
 	struct uc_queue *q = &v->queue[priority];
 	struct list stay = {0};
@@ -121,7 +123,7 @@ static void claim(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, str
 
 	uc_lock(&q->lock, d->host);
 	if (uc_g32_test_and_clear(&v->control->ready, priority)) {
-		rest = sort_out(d, v, priority, &stay, go);
+		rest = sort_out(d, v, priority, max, &stay, go);
 		upcall = put_back(d, v, priority, &stay, rest, go->length);
 	}
 	uc_unlock(&q->lock);
@@ -161,14 +163,15 @@ static void deliver(struct uc_domain *d, uint32_t port)
 		uc_vcpu_upcall(v);
 }
 
-static uint32_t handover_queue(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority)
+static uint32_t handover_queue(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
+			       uint32_t max)
 {
 	struct list go = {0};
 	uint32_t port, next, n;
 
-	claim(d, v, priority, &go);
+	claim(d, v, priority, max, &go);
 	for (port = go.first, n = go.length; port && n; port = next, n--) {
-		next = d->ports[port].next;
+		next = uc_load(&d->ports[port].next);
 		deliver(d, port);
 	}
 	uc_store(&v->handed_over, uc_load(&v->handed_over) + go.length);
@@ -182,12 +185,26 @@ uint32_t uc_vcpu_untaken(const struct uc_vcpu *v)
 	return control ? uc_g32_read(&control->ready) & ((1u << UC_FIFO_QUEUES) - 1) : 0;
 }
 
-uint32_t uc_vcpu_handover(struct uc_vcpu *v)
+static uint32_t handover(struct uc_vcpu *v, uint32_t max)
 {
 	uint32_t untaken = uc_vcpu_untaken(v), moved = 0;
 
 	for (uint32_t priority = 0; priority < UC_FIFO_QUEUES; priority++)
 		if (untaken & (1u << priority))
-			moved += handover_queue(v->domain, v, priority);
+			moved += handover_queue(v->domain, v, priority, max);
 	return moved;
+}
+
+uint32_t uc_vcpu_handover(struct uc_vcpu *v)
+{
+	return handover(v, HANDOVER_MAX);
+}
+
+/*
+ * For a promise rather than a hint: an affinity, a vCPU that goes. A port is in our record once,
+ * also when the guest is hostile, so the number of ports is the bound.
+ */
+uint32_t uc_vcpu_handover_all(struct uc_vcpu *v)
+{
+	return handover(v, v->domain->nr_ports);
 }

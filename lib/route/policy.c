@@ -78,11 +78,15 @@ static uint32_t first_candidate(struct uc_domain *d, uint32_t port, uint32_t fro
 	return otherwise;
 }
 
+/*
+ * Outside the set the guest's wish counts only when nobody in the set is live. That vCPU is also
+ * the only one that may be chosen without a control block: relink_pending() looks for it there.
+ */
 static uint32_t choose_pinned(struct uc_domain *d, uint32_t port, struct uc_route route)
 {
 	return uc_port_may_use(d, port, route.vcpu)
 		       ? route.vcpu
-		       : first_candidate(d, port, route.vcpu, route.last_vcpu);
+		       : first_candidate(d, port, route.vcpu, route.vcpu);
 }
 
 /* ---- follow ---- */
@@ -184,6 +188,16 @@ uint32_t uc_route_choose(struct uc_domain *d, uint32_t port, struct uc_route rou
 	if (route.policy == UC_ROUTE_PER_VCPU)
 		return route.vcpu;
 	return policies[policy_of(d, route)].choose(d, port, route);
+}
+
+bool uc_route_may_stay(struct uc_domain *d, uint32_t port, struct uc_route route)
+{
+	if (route.policy == UC_ROUTE_PER_VCPU)
+		return true;
+	if (!uc_port_may_use(d, port, route.last_vcpu))
+		return false;
+	return uc_vcpu_is_live(&d->vcpus[route.last_vcpu]) ||
+	       (route.last_vcpu == route.vcpu && policy_of(d, route) == UC_POLICY_PINNED);
 }
 
 enum uc_policy uc_port_policy(const struct uc_domain *d, uint32_t port)
