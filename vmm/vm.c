@@ -262,8 +262,10 @@ static int start_all(struct uc_vm *vm, struct uc_diag *diag)
 {
 	int rc = 0;
 
+	pthread_mutex_lock(&vm->lock);
 	for (uint32_t i = 0; i < vm->nr_vcpus && !rc; i++)
 		rc = uc_vcpu_start(&vm->vcpus[i], diag);
+	pthread_mutex_unlock(&vm->lock);
 	if (!rc)
 		rc = uc_watch_start(vm, diag);
 	if (rc)

@@ -9,7 +9,8 @@
 
 #include <xen/arch-x86/cpuid.h>
 
-#define XEN_LEAVES 7 /* entries added: 0 to 5, leaf 3 with two sub-leaves */
+#define XEN_LEAVES  7 /* entries added: 0 to 5, leaf 3 with two sub-leaves */
+#define CORE_LEAVES 2 /* entries added: sub-leaf 1 of 0xb and of 0x1f */
 
 /* "Never emulate": with an invariant TSC Linux then takes the TSC itself as its clock. */
 #define TSC_MODE_NEVER_EMULATE 2
@@ -70,6 +71,32 @@ static void set_topology(struct kvm_cpuid_entry2 *e, uint32_t apic_id, uint32_t 
 	}
 }
 
+static bool has_leaf(const struct kvm_cpuid2 *cpuid, uint32_t function, uint32_t index)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
+			return true;
+	return false;
+}
+
+/* KVM (since 6.2) tells sub-leaf 0 of the topology leaves only and leaves the others to the VMM. */
+static uint32_t add_core_leaves(struct kvm_cpuid_entry2 *e, const struct kvm_cpuid2 *supported,
+				uint32_t apic_id, uint32_t nr_vcpus)
+{
+	static const uint32_t functions[CORE_LEAVES] = {0xb, 0x1f};
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < CORE_LEAVES; i++) {
+		if (!has_leaf(supported, functions[i], 0) || has_leaf(supported, functions[i], 1))
+			continue;
+		e[n] = (struct kvm_cpuid_entry2){.function = functions[i],
+						 .index = 1,
+						 .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX};
+		set_topology(&e[n++], apic_id, nr_vcpus);
+	}
+	return n;
+}
+
 static uint32_t add_xen_leaves(struct kvm_cpuid_entry2 *e, uint32_t vcpu, uint16_t domid, bool tsc)
 {
 	const struct kvm_cpuid_entry2 leaves[XEN_LEAVES] = {
@@ -103,8 +130,9 @@ static uint32_t add_xen_leaves(struct kvm_cpuid_entry2 *e, uint32_t vcpu, uint16
 struct kvm_cpuid2 *uc_cpuid_make(const struct kvm_cpuid2 *supported, uint32_t vcpu,
 				 uint32_t nr_vcpus, uint16_t domid)
 {
-	struct kvm_cpuid2 *made = calloc(1, sizeof(*made) + (supported->nent + XEN_LEAVES) *
-								    sizeof(made->entries[0]));
+	struct kvm_cpuid2 *made = calloc(1, sizeof(*made) +
+						    (supported->nent + XEN_LEAVES + CORE_LEAVES) *
+							    sizeof(made->entries[0]));
 	uint32_t n = 0;
 
 	if (!made)
@@ -115,6 +143,7 @@ struct kvm_cpuid2 *uc_cpuid_make(const struct kvm_cpuid2 *supported, uint32_t vc
 		made->entries[n] = supported->entries[i];
 		set_topology(&made->entries[n++], vcpu, nr_vcpus);
 	}
+	n += add_core_leaves(made->entries + n, supported, vcpu, nr_vcpus);
 	n += add_xen_leaves(made->entries + n, vcpu, domid, has_invariant_tsc(supported));
 	made->nent = n;
 	return made;

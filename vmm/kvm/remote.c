@@ -48,7 +48,8 @@ static bool take_back(struct uc_vm_vcpu *target, const struct uc_vcpu_call *call
 
 	for (at = &target->calls; *at; at = &(*at)->next) {
 		if (*at == call) {
-			*at = call->next;
+			/* The target looks at its list without the lock. */
+			__atomic_store_n(at, call->next, __ATOMIC_SEQ_CST);
 			return true;
 		}
 	}

@@ -155,6 +155,9 @@ static void *thread_main(void *arg)
 {
 	struct uc_vm_vcpu *v = arg;
 
+	/* Until every vCPU has a thread (start_all): the guest could ask one that has none. */
+	pthread_mutex_lock(&v->vm->lock);
+	pthread_mutex_unlock(&v->vm->lock);
 	for (;;) {
 		/* First: who asks for something sets it after asking, so the next KVM_RUN returns.
 		 */
@@ -217,7 +220,9 @@ void uc_vcpu_kick(struct uc_vm_vcpu *v)
 	if (!vector)
 		return; /* uc_vcpu_use_vector() looks at upcall_pending after it set the vector */
 	rc = uc_kvm_signal(&v->vm->kvm, v->id, vector);
-	if (rc)
+	/* EPERM: no LAPIC took it, because the guest changed its id or switched it off: its own
+	 * loss. */
+	if (rc && rc != -EPERM)
 		uc_vm_fail(v->vm, "vCPU %u: KVM refused interrupt %u: %s", v->id, vector,
 			   strerror(-rc));
 }

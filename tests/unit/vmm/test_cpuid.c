@@ -239,6 +239,26 @@ static void topology_leaves_are_one_socket_of_cores(void **state)
 	}
 }
 
+/* As KVM since 6.2 tells them: the level of cores is the VMM's to add. */
+static void a_topology_leaf_without_cores_gets_them(void **state)
+{
+	static const struct kvm_cpuid_entry2 entries[] = {{.function = 0xb, .flags = 1, .edx = 5},
+							  {.function = 0x1f, .flags = 1, .edx = 5}};
+	struct kvm_cpuid2 *s = supported(entries, 2);
+	struct kvm_cpuid2 *made = uc_cpuid_make(s, 3, 4, DOMID);
+
+	(void)state;
+	assert_non_null(made);
+	assert_int_equal(made->nent, 4 + NR_XEN);
+	for (size_t i = 0; i < 2; i++) {
+		is(find(made, entries[i].function, 0), 0, 1, 1 << 8 | 0, 3);
+		is(find(made, entries[i].function, 1), 2, 4, 2 << 8 | 1, 3);
+		assert_int_equal(find(made, entries[i].function, 1)->flags, 1);
+	}
+	free(made);
+	free(s);
+}
+
 static void amds_leaves_agree(void **state)
 {
 	(void)state;
@@ -289,6 +309,7 @@ int main(void)
 		cmocka_unit_test(leaf_1_has_apic_id_and_count),
 		cmocka_unit_test(leaf_4_shares_no_cache_between_threads),
 		cmocka_unit_test(topology_leaves_are_one_socket_of_cores),
+		cmocka_unit_test(a_topology_leaf_without_cores_gets_them),
 		cmocka_unit_test(amds_leaves_agree),
 		cmocka_unit_test(every_vcpu_has_another_apic_id),
 		cmocka_unit_test(a_host_without_leaves_gives_xens_alone),
