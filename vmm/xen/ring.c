@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <xen/xen.h>
 
@@ -36,8 +37,9 @@ void uc_ring_init(struct uc_ring *r, void *page, uint32_t slot_bytes)
 
 int uc_ring_requests(struct uc_ring *r)
 {
-	/* Acquire: pairs with the barrier between filling slots and req_prod. */
-	uint32_t prod = __atomic_load_n(&r->page->req_prod.raw, __ATOMIC_ACQUIRE);
+	/* Pairs with the barrier between filling slots and req_prod; more than an acquire for
+	 * uc_ring_wait_for(). */
+	uint32_t prod = __atomic_load_n(&r->page->req_prod.raw, __ATOMIC_SEQ_CST);
 
 	/* What is not taken, and what is taken but not answered, share the slots. */
 	if (prod - r->rsp_pushed > r->size || prod - r->req_cons > r->size)
@@ -53,12 +55,11 @@ int uc_ring_wait_for(struct uc_ring *r, uint32_t wanted)
 	 * guest's count only grows, so `wanted` rounds are enough. */
 	for (uint32_t i = 0; i < wanted && n >= 0 && n != before && (uint32_t)n < wanted; i++) {
 		before = n;
+		/* Sequentially consistent, as is the look at req_prod that follows: our req_event
+		 * comes before it. Pairs with the guest's full barrier between its req_prod and its
+		 * look at req_event: one of the two sees the other. */
 		__atomic_store_n(&r->page->req_event.raw, r->req_cons + (uint32_t)n + 1,
-				 __ATOMIC_RELAXED);
-		/* Our req_event before our next look at req_prod; pairs with the guest's full
-		 * barrier between its req_prod and its look at req_event: one of the two sees the
-		 * other. */
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+				 __ATOMIC_SEQ_CST);
 		n = uc_ring_requests(r);
 	}
 	return n;
@@ -72,10 +73,13 @@ static uc_g32 *slot(const struct uc_ring *r, uint32_t index)
 void uc_ring_peek(const struct uc_ring *r, uint32_t ahead, void *request)
 {
 	const uc_g32 *from = slot(r, r->req_cons + ahead);
-	uint32_t *to = request;
+	uint8_t *to = request;
 
-	for (uint32_t i = 0; i < r->slot_words; i++)
-		to[i] = __atomic_load_n(&from[i].raw, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < r->slot_words; i++) {
+		uint32_t word = __atomic_load_n(&from[i].raw, __ATOMIC_RELAXED);
+
+		memcpy(to + 4 * i, &word, sizeof(word));
+	}
 }
 
 void uc_ring_take(struct uc_ring *r, uint32_t n)
@@ -86,10 +90,14 @@ void uc_ring_take(struct uc_ring *r, uint32_t n)
 void uc_ring_respond(struct uc_ring *r, const void *response, uint32_t bytes)
 {
 	uc_g32 *to = slot(r, r->rsp_put++);
-	const uint32_t *from = response;
+	const uint8_t *from = response;
 
-	for (uint32_t i = 0; i < bytes / 4; i++)
-		__atomic_store_n(&to[i].raw, from[i], __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < bytes / 4; i++) {
+		uint32_t word;
+
+		memcpy(&word, from + 4 * i, sizeof(word));
+		__atomic_store_n(&to[i].raw, word, __ATOMIC_RELAXED);
+	}
 }
 
 bool uc_ring_push(struct uc_ring *r)
@@ -99,11 +107,10 @@ bool uc_ring_push(struct uc_ring *r)
 	if (r->rsp_put == old)
 		return false;
 	r->rsp_pushed = r->rsp_put;
-	/* Release: the slots before the index; pairs with the guest's barrier after reading it. */
-	__atomic_store_n(&r->page->rsp_prod.raw, r->rsp_put, __ATOMIC_RELEASE);
-	/* Our rsp_prod before our look at rsp_event; pairs with the guest's full barrier between
-	 * its rsp_event and its last look at rsp_prod. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	event = __atomic_load_n(&r->page->rsp_event.raw, __ATOMIC_RELAXED);
+	/* The slots before the index: pairs with the guest's barrier after reading it. And the
+	 * index before our look at rsp_event: pairs with its full barrier between its rsp_event and
+	 * its last look at rsp_prod. */
+	__atomic_store_n(&r->page->rsp_prod.raw, r->rsp_put, __ATOMIC_SEQ_CST);
+	event = __atomic_load_n(&r->page->rsp_event.raw, __ATOMIC_SEQ_CST);
 	return r->rsp_put - event < r->rsp_put - old;
 }
