@@ -109,16 +109,16 @@ static void show_table(const json_t *table)
 
 /* ---- objects ---- */
 
-static void show_member(const char *key, const json_t *value, int width)
+static void show_member(int indent, const char *key, const json_t *value, int width)
 {
 	char cell[CELL_SIZE];
 
 	format(value, cell);
-	printf("%s:%*s%s\n", key, width - (int)strlen(key) + 1, "", cell);
+	printf("%*s%s:%*s%s\n", indent, "", key, width - (int)strlen(key) + 1, "", cell);
 }
 
 /* The cells first, then the tables, then the objects within, each under its key. */
-static void show_object(const json_t *object)
+static void show_object(const json_t *object, int indent)
 {
 	const json_t *value;
 	const char *key;
@@ -129,15 +129,15 @@ static void show_object(const json_t *object)
 				       (int)strlen(key) > width) width = (int)strlen(key);
 	json_object_foreach((json_t *)object, key,
 			    value) if (!is_table(value) && !json_is_object(value))
-		show_member(key, value, width);
+		show_member(indent, key, value, width);
 	json_object_foreach((json_t *)object, key, value)
 	{
 		if (is_table(value)) {
-			printf("%s:\n", key);
+			printf("%*s%s:\n", indent, "", key);
 			show_table(value);
 		} else if (json_is_object(value)) {
-			printf("%s:\n", key);
-			show_object(value);
+			printf("%*s%s:\n", indent, "", key);
+			show_object(value, indent + 2);
 		}
 	}
 }
@@ -147,7 +147,7 @@ static void show_text(const json_t *json)
 	char cell[CELL_SIZE];
 
 	if (json_is_object(json)) {
-		show_object(json);
+		show_object(json, 0);
 	} else if (is_table(json)) {
 		show_table(json);
 	} else {
