@@ -8,6 +8,10 @@ port must have been quiet in at least one round, or nothing was compared.
 
 Which port belongs to which line: the VIRQ of vCPU N is timerN (or debugN). The IPIs of a vCPU, and
 the host's ports, are compared as sorted lists: the library does not know what a guest uses them for.
+With a policy that moves events, the guest may count fewer interrupts of a host port: when an event
+arrives on one vCPU while the handler runs on another, Linux only notes it, and the other runs the
+handler once more under the same count (handle_edge_irq(), IRQS_PENDING).
+
 The spinlock IPI is always masked and only polled; it has no interrupts and is left out on both sides.
 """
 
@@ -64,7 +68,7 @@ def grouped(pairs):
     return groups
 
 
-def compare(stdout, stderr):
+def compare(stdout, stderr, moving=False):
     """(number of groups that were compared exactly, [what was wrong])"""
     snapshots, problems, quiet = parse_snapshots(stderr), [], set()
     seen = set()
@@ -84,14 +88,15 @@ def compare(stdout, stderr):
             if not len(counts) == len(low) == len(high):
                 problems.append(f"{group}: {len(counts)} lines in the guest, {len(low)} ports")
                 continue
+            exact = not (moving and group == "host ports")
             pending = any(p["pending"] for p in first.get(group, []) + last.get(group, []))
             if low == high and not pending:
                 quiet.add(group)
-                if counts != low:
+                if exact and counts != low:
                     problems.append(f"{group}: guest {counts}, library {low}")
             # One event per port may be raised and not yet handled when the guest reads.
             for lo, count, hi in zip(low, counts, high):
-                if not lo - 1 <= count <= hi:
+                if count > hi or (exact and count < lo - 1):
                     problems.append(f"{group}: guest {count} outside {lo} to {hi}")
     for group in sorted(seen - quiet):
         problems.append(f"{group}: never quiet, nothing compared")
