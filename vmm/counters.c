@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/dev/net.h"
+#include "vmm/devices.h"
+
 static json_t *port_json(uint32_t port, const struct uc_port_info *info)
 {
 	static const char *const kinds[] = {
@@ -64,14 +67,40 @@ json_t *uc_counters_handed_over(struct uc_vm *vm)
 	return per_vcpu(vm, offsetof(struct uc_vcpu, handed_over));
 }
 
+static json_t *net_queue_json(const struct uc_net_queue_status *q)
+{
+	const struct uc_net_stats *s = &q->stats;
+
+	return json_pack("{si si sb sI sI sI sI sI sI sI sI sI sI sI}", "tx_port", (int)q->tx_port,
+			 "rx_port", (int)q->rx_port, "broken", q->broken, "tx_packets",
+			 (json_int_t)s->tx_packets, "tx_bytes", (json_int_t)s->tx_bytes,
+			 "tx_errors", (json_int_t)s->tx_errors, "tx_dropped",
+			 (json_int_t)s->tx_dropped, "tx_raised", (json_int_t)s->tx_raised,
+			 "rx_packets", (json_int_t)s->rx_packets, "rx_bytes",
+			 (json_int_t)s->rx_bytes, "rx_errors", (json_int_t)s->rx_errors,
+			 "rx_dropped", (json_int_t)s->rx_dropped, "rx_waits",
+			 (json_int_t)s->rx_waits, "rx_raised", (json_int_t)s->rx_raised);
+}
+
+json_t *uc_counters_net(struct uc_vm *vm)
+{
+	struct uc_net_queue_status queues[UC_NET_QUEUES_MAX];
+	struct uc_net *net = uc_devices_net(vm->devices);
+	json_t *json = json_array();
+
+	for (uint32_t i = 0, n = net ? uc_net_status(net, queues) : 0; i < n; i++)
+		json_array_append_new(json, net_queue_json(&queues[i]));
+	return json;
+}
+
 static json_t *counters_json(struct uc_vm *vm, int tag)
 {
 	uint32_t from = 1;
 
-	return json_pack("{s{si ss so so}}", "counters", "tag", tag, "abi",
+	return json_pack("{s{si ss so so so}}", "counters", "tag", tag, "abi",
 			 uc_domain_is_fifo(&vm->domain) ? "fifo" : "2-level", "ports",
 			 uc_counters_ports(vm, &from, UINT32_MAX), "upcalls",
-			 uc_counters_upcalls(vm));
+			 uc_counters_upcalls(vm), "net", uc_counters_net(vm));
 }
 
 void uc_counters_print(struct uc_vm *vm, int tag)

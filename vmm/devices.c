@@ -227,6 +227,11 @@ static int net_create(struct uc_devices *dev)
 	return host.config ? uc_net_create(&dev->net, &host) : 0;
 }
 
+struct uc_net *uc_devices_net(const struct uc_devices *dev)
+{
+	return dev->net;
+}
+
 /* ---- all ---- */
 
 static int map_special(struct uc_devices *dev)

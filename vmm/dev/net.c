@@ -61,6 +61,14 @@ static int open_queue(struct uc_net *net, uint32_t i, uint32_t nr_queues,
 	return rc;
 }
 
+/* Whoever asks for the status sees all queues of a connection, or none. */
+static void set_nr_queues(struct uc_net *net, uint32_t nr_queues)
+{
+	pthread_mutex_lock(&net->lock);
+	net->nr_queues = nr_queues;
+	pthread_mutex_unlock(&net->lock);
+}
+
 static int start(struct uc_net *net, uint32_t nr_queues, const struct uc_net_features *features)
 {
 	int rc = uc_tap_configure(&net->host.config->tap, nr_queues,
@@ -75,7 +83,7 @@ static int start(struct uc_net *net, uint32_t nr_queues, const struct uc_net_fea
 		.queues = net->queues, .nr_queues = nr_queues, .on_broken = on_broken, .ctx = net};
 	rc = uc_net_worker_start(&net->worker);
 	if (!rc)
-		net->nr_queues = nr_queues;
+		set_nr_queues(net, nr_queues);
 	return rc;
 }
 
@@ -97,7 +105,7 @@ static void disconnect_front(struct uc_net *net)
 	if (!net->nr_queues)
 		return;
 	uc_net_worker_stop(&net->worker);
-	net->nr_queues = 0;
+	set_nr_queues(net, 0);
 	close_queues(net);
 	uc_tap_configure(&net->host.config->tap, 0, false, false, false);
 }
@@ -182,6 +190,7 @@ int uc_net_create(struct uc_net **out, const struct uc_net_host *host)
 	if (!net)
 		return -ENOMEM;
 	net->host = *host;
+	pthread_mutex_init(&net->lock, NULL);
 	rc = uc_tap_configure(&host->config->tap, 0, false, false, false);
 	if (!rc)
 		rc = uc_net_xenbus_offer(net);
@@ -209,20 +218,29 @@ void uc_net_destroy(struct uc_net *net)
 	free(net);
 }
 
-uint32_t uc_net_nr_queues(const struct uc_net *net)
+static void read_stats(const struct uc_net_queue *q, struct uc_net_stats *stats)
 {
-	return net->nr_queues;
-}
-
-void uc_net_queue_stats(const struct uc_net *net, uint32_t i, struct uc_net_stats *stats,
-			uint32_t *tx_port, uint32_t *rx_port)
-{
-	const struct uc_net_queue *q = net->queues[i];
 	const uint64_t *from = (const uint64_t *)&q->stats;
 	uint64_t *to = (uint64_t *)stats;
 
 	for (size_t n = 0; n < sizeof(*stats) / sizeof(*to); n++)
 		to[n] = __atomic_load_n(&from[n], __ATOMIC_RELAXED);
-	*tx_port = q->config.tx_port;
-	*rx_port = q->config.rx_port;
+}
+
+uint32_t uc_net_status(struct uc_net *net, struct uc_net_queue_status *queues)
+{
+	uint32_t n;
+
+	pthread_mutex_lock(&net->lock);
+	n = net->nr_queues;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct uc_net_queue *q = net->queues[i];
+
+		read_stats(q, &queues[i].stats);
+		queues[i].tx_port = q->config.tx_port;
+		queues[i].rx_port = q->config.rx_port;
+		queues[i].broken = __atomic_load_n(&q->broken, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&net->lock);
+	return n;
 }

@@ -48,10 +48,14 @@ void uc_net_destroy(struct uc_net *net);
 
 /* ---- for status ---- */
 
-/* Queues of the connection there is, or 0. Control thread. */
-uint32_t uc_net_nr_queues(const struct uc_net *net);
-/* What queue `i` (below that number) has counted, and its channels' ports. Control thread. */
-void uc_net_queue_stats(const struct uc_net *net, uint32_t i, struct uc_net_stats *stats,
-			uint32_t *tx_port, uint32_t *rx_port);
+struct uc_net_queue_status {
+	struct uc_net_stats stats;
+	uint32_t tx_port, rx_port;
+	bool broken;
+};
+
+/* Fills up to UC_NET_QUEUES_MAX; returns the number of queues of the connection there is, or 0. Any
+ * thread. */
+uint32_t uc_net_status(struct uc_net *net, struct uc_net_queue_status *queues);
 
 #endif

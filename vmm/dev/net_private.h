@@ -20,7 +20,9 @@ struct uc_net {
 	char back[UC_NET_PATH_MAX];  /* /local/domain/0/backend/vif/1/0 */
 	enum xenbus_state state;     /* ours, as it is in the xenstore */
 
-	/* Of the connection; NULL and 0 when there is none. */
+	/* Of the connection; NULL and 0 when there is none. Changed by the control thread, under
+	 * the lock, which uc_net_status() takes and the worker never does. */
+	pthread_mutex_t lock;
 	struct uc_net_queue *queues[UC_NET_QUEUES_MAX];
 	uint32_t nr_queues;
 	struct uc_net_worker worker;

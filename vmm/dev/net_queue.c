@@ -110,6 +110,6 @@ bool uc_net_queue_run(struct uc_net_queue *q)
 		tx = uc_net_tx_run(q);
 		q->kicked = tx > 0;
 	}
-	q->broken = rx < 0 || tx < 0;
+	__atomic_store_n(&q->broken, rx < 0 || tx < 0, __ATOMIC_RELAXED);
 	return rx > 0 || tx > 0;
 }
