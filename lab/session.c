@@ -265,9 +265,17 @@ static void dispatch(struct session *s, struct pollfd *events)
 		drop_count(s->kick);
 }
 
+/* Why the job could not be sent; not that QEMU is gone, which its pidfd tells too. */
+static int send_error(const struct session *s)
+{
+	int rc = atomic_load(&s->send_error);
+
+	return rc == -EPIPE ? 0 : rc;
+}
+
 static bool over(const struct session *s)
 {
-	return s->signal || s->fail[0] || s->console.fatal[0] || atomic_load(&s->send_error);
+	return s->signal || s->fail[0] || s->console.fatal[0] || send_error(s);
 }
 
 /* Until the run is over, one way or another, or QEMU is gone, or `deadline_ms` has passed. */
@@ -324,7 +332,7 @@ static int judge_machine(struct session *s, struct uc_diag *diag)
 
 static int judge(struct session *s, int *status, struct uc_diag *diag)
 {
-	int send_error = atomic_load(&s->send_error);
+	int error = send_error(s);
 
 	if (complete(s)) {
 		*status = (int)s->exit.arg[0];
@@ -336,9 +344,9 @@ static int judge(struct session *s, int *status, struct uc_diag *diag)
 	}
 	if (s->fail[0])
 		return uc_fail(diag, UC_EXIT_USAGE, EINVAL, "%s", s->fail);
-	if (send_error && send_error != -EPIPE)
-		return uc_fail(diag, UC_EXIT_USAGE, -send_error,
-			       "cannot carry the files into the lab: %s", strerror(-send_error));
+	if (error)
+		return uc_fail(diag, UC_EXIT_USAGE, -error,
+			       "cannot carry the files into the lab: %s", strerror(-error));
 	return judge_machine(s, diag);
 }
 

@@ -5,16 +5,6 @@
 
 load common
 
-no_such_archive() { # apt finds no package anywhere
-	mkdir -p "$BATS_TEST_TMPDIR/empty"
-	export APT_CONFIG=$BATS_TEST_TMPDIR/apt.conf
-	cat >"$APT_CONFIG" <<-EOF
-		Dir::Etc::sourcelist "/dev/null";
-		Dir::Etc::sourceparts "$BATS_TEST_TMPDIR/empty";
-		Dir::State::lists "$BATS_TEST_TMPDIR/empty";
-	EOF
-}
-
 @test "no command" {
 	refused 2 "what is to run" lab
 }
@@ -111,9 +101,106 @@ refused_without_path() { # the assertions need PATH themselves
 }
 
 @test "fetch: an unknown version" {
-	run bash "$BATS_TEST_DIRNAME/../../lab/fetch" 5.10
+	run bash "$fetch" 5.10
 	[ "$status" -eq 2 ]
 	[ "${#lines[@]}" -eq 1 ]
+}
+
+run_fetch() { # sets $status; stdout and stderr to files
+	status=0
+	bash "$fetch" "$@" >"$out" 2>"$err" || status=$?
+	echo "status $status, stdout: $(cat "$out"), stderr: $(cat "$err")"
+}
+
+fetch_refused() { # fetch_refused STATUS TEXT WHAT: one line, and the cache is as it was
+	run_fetch "$3"
+	[ "$status" -eq "$1" ] && [ "$(wc -l <"$out")" -eq 1 ] && grep -qF -- "$2" "$out" &&
+		[ ! -e "$UPCALL_CACHE/$3" ] && leaves_nothing
+}
+
+# An archive with a QEMU that is a shell script, read from stdin.
+fake_archive() {
+	mkdir -p deb/DEBIAN deb/usr/bin deb/usr/share/qemu deb/usr/share/seabios
+	{ echo '#!/bin/sh'; cat; } >deb/usr/bin/qemu-system-x86_64
+	chmod +x deb/usr/bin/qemu-system-x86_64
+	touch deb/usr/share/qemu/pvh.bin deb/usr/share/seabios/bios-256k.bin
+	printf 'Package: x\nVersion: 1\nArchitecture: all\nMaintainer: x\nDescription: x\n' >deb/DEBIAN/control
+	dpkg-deb -b deb "$BATS_TEST_TMPDIR/x.deb" >/dev/null
+	put_program apt-get <<-EOF
+		case "\$*" in
+		*indextargets*) echo http://mirror.invalid/debian/ ;;
+		*download*) cp "$BATS_TEST_TMPDIR/x.deb" . && grep -hs "^deb" ../.fetch.*/sources.list >"$BATS_TEST_TMPDIR/asked" ;;
+		esac
+	EOF
+}
+
+@test "fetch: QEMU comes whole, from the backports of the machine's own mirror, and once" {
+	fake_archive <<<'echo "QEMU emulator version 9.9.1 (x)"'
+	run_fetch qemu
+	[ "$status" -eq 0 ]
+	[ ! -s "$out" ]
+	grep -qx "deb http://mirror.invalid/debian/ bookworm-backports main" asked
+	[ "$(cat "$UPCALL_CACHE/qemu/release")" = 9.9.1 ]
+	[ -x "$UPCALL_CACHE/qemu/qemu-system-x86_64" ]
+	[ -e "$UPCALL_CACHE/qemu/share/pvh.bin" ] && [ -e "$UPCALL_CACHE/qemu/share/bios-256k.bin" ]
+	leaves_nothing
+	put_program apt-get <<<'echo called; exit 1'
+	run_fetch qemu
+	[ "$status" -eq 0 ]
+	[ ! -s "$out" ] && [ ! -s "$err" ]
+}
+
+@test "fetch: a QEMU whose libraries are missing, one that does not run" {
+	fake_archive <<<'exit 1'
+	fetch_refused 30 "does not run on this machine" qemu
+	put_program ldd <<<'printf "\tlibc.so.6 => /lib/libc.so.6\n\tlibx.so.1 => not found\n"'
+	fetch_refused 30 "needs libx.so.1 here; apt-get install qemu-system-x86" qemu
+}
+
+@test "fetch: no network for QEMU, a broken package" {
+	no_such_archive
+	fetch_refused 31 "cannot download qemu-system-x86" qemu
+	fake_archive </dev/null
+	echo broken >x.deb
+	fetch_refused 31 "cannot unpack QEMU" qemu
+}
+
+old_qemu() { # the system's: says that it is old, and does not start
+	put_program qemu-system-x86_64 <<<'[ "$1" = --version ] && echo "QEMU emulator version 7.2.22 (x)"'
+}
+
+@test "an old QEMU and no network for a newer one: one CPU, and one line that says why" {
+	use_real_kernels
+	old_qemu
+	no_such_archive
+	run_upcall lab doctor
+	[ "$status" -eq 30 ]
+	[ "$(wc -l <"$err")" -eq 2 ]
+	sed -n 1p "$err" | grep -q "one CPU only: QEMU 7.2.22 is unreliable with more, and cannot download"
+	sed -n 2p "$err" | grep -q "the lab does not start"
+	leaves_nothing
+}
+
+@test "an old QEMU that was asked for, a number of CPUs that was asked for" {
+	use_real_kernels
+	old_qemu
+	export UPCALL_QEMU=$BATS_TEST_TMPDIR/bin/qemu-system-x86_64
+	run_upcall lab doctor
+	[ "$(sed -n 1p "$err")" = "upcall lab: one CPU only: QEMU 7.2.22 is unreliable with more" ]
+	refused 30 "the lab does not start" lab --cpus 2 doctor
+}
+
+@test "doctor: which QEMU, and how good it is" {
+	put_program qemu-system-x86_64 <<<'echo "QEMU emulator version 8.1.0 (x)"'
+	run_upcall doctor
+	grep -q "^  lab: qemu  *$BATS_TEST_TMPDIR/bin/qemu-system-x86_64 (8.1.0)$" "$out"
+	old_qemu
+	run_upcall doctor
+	grep -q "^  lab: qemu .* (7.2.22): good for one CPU; a newer one will be downloaded" "$out"
+	fake_archive <<<'echo "QEMU emulator version 9.9.1 (x)"'
+	run_fetch qemu
+	run_upcall doctor
+	grep -q "^  lab: qemu  *$UPCALL_CACHE/qemu/qemu-system-x86_64 (9.9.1)$" "$out"
 }
 
 @test "doctor: a stray word, an unknown option" {

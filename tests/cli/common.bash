@@ -12,12 +12,37 @@ setup() {
 	err=$BATS_TEST_TMPDIR/stderr out=$BATS_TEST_TMPDIR/stdout
 }
 
+fetch=$BATS_TEST_DIRNAME/../../lab/fetch
+
+use_real() { # use_real WHAT DIRECTORY
+	[ -e "$real_cache/$2/release" ] || UPCALL_CACHE=$real_cache bash "$fetch" "$1" ||
+		skip "cannot be downloaded here: $1"
+	ln -s "$real_cache/$2" "$UPCALL_CACHE/$2"
+}
+
 use_real_kernels() {
-	if [ ! -e "$real_cache/kernel-6.12/release" ]; then
-		UPCALL_CACHE=$real_cache bash "$BATS_TEST_DIRNAME/../../lab/fetch" 6.12 ||
-			skip "the lab's kernel cannot be downloaded here"
-	fi
-	ln -s "$real_cache/kernel-6.12" "$UPCALL_CACHE/kernel-6.12"
+	use_real 6.12 kernel-6.12
+}
+
+use_real_qemu() { # where the system's is too old
+	! "$UPCALL" doctor | grep -q "a newer one will be downloaded" || use_real qemu qemu
+}
+
+no_such_archive() { # apt finds no package anywhere
+	mkdir -p "$BATS_TEST_TMPDIR/empty"
+	export APT_CONFIG=$BATS_TEST_TMPDIR/apt.conf
+	cat >"$APT_CONFIG" <<-EOF
+		Dir::Etc::sourcelist "/dev/null";
+		Dir::Etc::sourceparts "$BATS_TEST_TMPDIR/empty";
+		Dir::State::lists "$BATS_TEST_TMPDIR/empty";
+	EOF
+}
+
+put_program() { # put_program NAME: stdin is a shell script, which comes first in PATH
+	mkdir -p "$BATS_TEST_TMPDIR/bin"
+	{ echo '#!/bin/sh'; cat; } >"$BATS_TEST_TMPDIR/bin/$1"
+	chmod +x "$BATS_TEST_TMPDIR/bin/$1"
+	PATH=$BATS_TEST_TMPDIR/bin:${PATH#"$BATS_TEST_TMPDIR/bin:"}
 }
 
 # No process that was started with this test's cache (QEMU names its kernel), no temporary file.

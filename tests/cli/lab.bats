@@ -13,6 +13,7 @@ eval "$(declare -f setup | sed 's/^setup /common_setup /')"
 setup() {
 	common_setup
 	use_real_kernels
+	use_real_qemu
 	# The archive of this binary is made once for all tests.
 	cp -al "$BATS_FILE_TMPDIR"/lab-* "$UPCALL_CACHE" 2>/dev/null || true
 }
@@ -171,6 +172,21 @@ teardown() {
 	[ "$(cat one two)" = $'one\ntwo' ]
 	[ "$(ls "$UPCALL_CACHE" | grep -c '^lab-')" -eq 1 ]
 	leaves_nothing
+}
+
+@test "an old QEMU gets one CPU, or what was asked for" {
+	real=$("$UPCALL" doctor | sed -n 's/^  lab: qemu  *\(.*\) (.*/\1/p')
+	put_program old <<-EOF
+		[ "\$1" != --version ] || { echo "QEMU emulator version 8.0.5 (x)"; exit; }
+		exec "$real" -L "$UPCALL_CACHE/qemu/share" "\$@"
+	EOF
+	export UPCALL_QEMU=$BATS_TEST_TMPDIR/bin/old
+	run_upcall lab --exec nproc
+	[ "$(cat "$out")" -eq 1 ]
+	[ "$(cat "$err")" = "upcall lab: one CPU only: QEMU 8.0.5 is unreliable with more" ]
+	run_upcall lab --cpus 2 --exec nproc
+	[ "$(cat "$out")" -eq 2 ]
+	[ ! -s "$err" ]
 }
 
 @test "--cpus and --memory are what the machine has" {
