@@ -67,30 +67,43 @@ json_t *uc_counters_handed_over(struct uc_vm *vm)
 	return per_vcpu(vm, offsetof(struct uc_vcpu, handed_over));
 }
 
+static json_t *net_stats_json(const struct uc_net_stats *s)
+{
+	return json_pack(
+		"{sI sI sI sI sI sI sI sI sI sI sI}", "tx_packets", (json_int_t)s->tx_packets,
+		"tx_bytes", (json_int_t)s->tx_bytes, "tx_errors", (json_int_t)s->tx_errors,
+		"tx_dropped", (json_int_t)s->tx_dropped, "tx_raised", (json_int_t)s->tx_raised,
+		"rx_packets", (json_int_t)s->rx_packets, "rx_bytes", (json_int_t)s->rx_bytes,
+		"rx_errors", (json_int_t)s->rx_errors, "rx_dropped", (json_int_t)s->rx_dropped,
+		"rx_waits", (json_int_t)s->rx_waits, "rx_raised", (json_int_t)s->rx_raised);
+}
+
 static json_t *net_queue_json(const struct uc_net_queue_status *q)
 {
-	const struct uc_net_stats *s = &q->stats;
+	json_t *json = net_stats_json(&q->stats);
 
-	return json_pack("{si si sb sI sI sI sI sI sI sI sI sI sI sI}", "tx_port", (int)q->tx_port,
-			 "rx_port", (int)q->rx_port, "broken", q->broken, "tx_packets",
-			 (json_int_t)s->tx_packets, "tx_bytes", (json_int_t)s->tx_bytes,
-			 "tx_errors", (json_int_t)s->tx_errors, "tx_dropped",
-			 (json_int_t)s->tx_dropped, "tx_raised", (json_int_t)s->tx_raised,
-			 "rx_packets", (json_int_t)s->rx_packets, "rx_bytes",
-			 (json_int_t)s->rx_bytes, "rx_errors", (json_int_t)s->rx_errors,
-			 "rx_dropped", (json_int_t)s->rx_dropped, "rx_waits",
-			 (json_int_t)s->rx_waits, "rx_raised", (json_int_t)s->rx_raised);
+	json_object_set_new(json, "tx_port", json_integer(q->tx_port));
+	json_object_set_new(json, "rx_port", json_integer(q->rx_port));
+	json_object_set_new(json, "broken", json_boolean(q->broken));
+	return json;
 }
 
 json_t *uc_counters_net(struct uc_vm *vm)
 {
-	struct uc_net_queue_status queues[UC_NET_QUEUES_MAX];
 	struct uc_net *net = uc_devices_net(vm->devices);
-	json_t *json = json_array();
+	json_t *queues = json_array();
+	struct uc_net_status status;
 
-	for (uint32_t i = 0, n = net ? uc_net_status(net, queues) : 0; i < n; i++)
-		json_array_append_new(json, net_queue_json(&queues[i]));
-	return json;
+	if (!net) {
+		json_decref(queues);
+		return json_null();
+	}
+	uc_net_status(net, &status);
+	for (uint32_t i = 0; i < status.nr_queues; i++)
+		json_array_append_new(queues, net_queue_json(&status.queues[i]));
+	return json_pack("{so so si si}", "queues", queues, "ended", net_stats_json(&status.ended),
+			 "connections_ended", (int)status.connections_ended, "queues_broken",
+			 (int)status.queues_broken);
 }
 
 static json_t *counters_json(struct uc_vm *vm, int tag)

@@ -61,6 +61,28 @@ static int open_queue(struct uc_net *net, uint32_t i, uint32_t nr_queues,
 	return rc;
 }
 
+static void add_stats(struct uc_net_stats *sum, const struct uc_net_queue *q)
+{
+	const uint64_t *from = (const uint64_t *)&q->stats;
+	uint64_t *to = (uint64_t *)sum;
+
+	for (size_t n = 0; n < sizeof(*sum) / sizeof(*to); n++)
+		to[n] += __atomic_load_n(&from[n], __ATOMIC_RELAXED);
+}
+
+/* What the queues counted stays when they go. */
+static void end_counting(struct uc_net *net)
+{
+	pthread_mutex_lock(&net->lock);
+	for (uint32_t i = 0; i < net->nr_queues; i++) {
+		add_stats(&net->ended, net->queues[i]);
+		net->queues_broken += net->queues[i]->broken;
+	}
+	net->connections_ended++;
+	net->nr_queues = 0;
+	pthread_mutex_unlock(&net->lock);
+}
+
 /* Whoever asks for the status sees all queues of a connection, or none. */
 static void set_nr_queues(struct uc_net *net, uint32_t nr_queues)
 {
@@ -105,7 +127,7 @@ static void disconnect_front(struct uc_net *net)
 	if (!net->nr_queues)
 		return;
 	uc_net_worker_stop(&net->worker);
-	set_nr_queues(net, 0);
+	end_counting(net);
 	close_queues(net);
 	uc_tap_configure(&net->host.config->tap, 0, false, false, false);
 }
@@ -218,29 +240,21 @@ void uc_net_destroy(struct uc_net *net)
 	free(net);
 }
 
-static void read_stats(const struct uc_net_queue *q, struct uc_net_stats *stats)
+void uc_net_status(struct uc_net *net, struct uc_net_status *status)
 {
-	const uint64_t *from = (const uint64_t *)&q->stats;
-	uint64_t *to = (uint64_t *)stats;
-
-	for (size_t n = 0; n < sizeof(*stats) / sizeof(*to); n++)
-		to[n] = __atomic_load_n(&from[n], __ATOMIC_RELAXED);
-}
-
-uint32_t uc_net_status(struct uc_net *net, struct uc_net_queue_status *queues)
-{
-	uint32_t n;
-
+	memset(status, 0, sizeof(*status));
 	pthread_mutex_lock(&net->lock);
-	n = net->nr_queues;
-	for (uint32_t i = 0; i < n; i++) {
+	status->nr_queues = net->nr_queues;
+	for (uint32_t i = 0; i < net->nr_queues; i++) {
 		const struct uc_net_queue *q = net->queues[i];
 
-		read_stats(q, &queues[i].stats);
-		queues[i].tx_port = q->config.tx_port;
-		queues[i].rx_port = q->config.rx_port;
-		queues[i].broken = __atomic_load_n(&q->broken, __ATOMIC_RELAXED);
+		add_stats(&status->queues[i].stats, q);
+		status->queues[i].tx_port = q->config.tx_port;
+		status->queues[i].rx_port = q->config.rx_port;
+		status->queues[i].broken = __atomic_load_n(&q->broken, __ATOMIC_RELAXED);
 	}
+	status->ended = net->ended;
+	status->connections_ended = net->connections_ended;
+	status->queues_broken = net->queues_broken;
 	pthread_mutex_unlock(&net->lock);
-	return n;
 }

@@ -54,8 +54,15 @@ struct uc_net_queue_status {
 	bool broken;
 };
 
-/* Fills up to UC_NET_QUEUES_MAX; returns the number of queues of the connection there is, or 0. Any
- * thread. */
-uint32_t uc_net_status(struct uc_net *net, struct uc_net_queue_status *queues);
+struct uc_net_status {
+	uint32_t nr_queues; /* of the connection there is, or 0 */
+	struct uc_net_queue_status queues[UC_NET_QUEUES_MAX];
+	/* All queues of connections that have ended: their sum, and how many the guest broke. */
+	struct uc_net_stats ended;
+	uint32_t connections_ended, queues_broken;
+};
+
+/* Any thread. */
+void uc_net_status(struct uc_net *net, struct uc_net_status *status);
 
 #endif

@@ -25,6 +25,8 @@ struct uc_net {
 	pthread_mutex_t lock;
 	struct uc_net_queue *queues[UC_NET_QUEUES_MAX];
 	uint32_t nr_queues;
+	struct uc_net_stats ended; /* see struct uc_net_status */
+	uint32_t connections_ended, queues_broken;
 	struct uc_net_worker worker;
 };
 

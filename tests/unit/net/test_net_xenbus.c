@@ -162,23 +162,27 @@ static void the_offer(void **state)
 static void connects_and_closes_and_connects_again(void **state)
 {
 	struct card *c = *state;
-	struct uc_net_queue_status status[UC_NET_QUEUES_MAX];
+	struct uc_net_status status;
 
 	for (int i = 0; i < 3; i++) {
 		write_keys(c);
 		front_state(c, XenbusStateConnected);
-		assert_int_equal(uc_net_status(c->net, status), 1);
-		assert_int_equal(status[0].tx_port, c->g->config.tx_port);
+		uc_net_status(c->net, &status);
+		assert_int_equal(status.nr_queues, 1);
+		assert_int_equal(status.queues[0].tx_port, c->g->config.tx_port);
 		assert_int_equal(tap.nr_queues, 1);
 		assert_true(tap.csum && tap.tso4 && tap.tso6);
 		front_state(c, XenbusStateClosing);
-		assert_int_equal(uc_net_status(c->net, status), 0);
+		uc_net_status(c->net, &status);
+		assert_int_equal(status.nr_queues, 0);
 		assert_int_equal(tap.nr_queues, 0);
 		assert_int_equal(grant_flags(c->g, TX_REF), GTF_permit_access);
 		front_state(c, XenbusStateClosed);
 		front_state(c, XenbusStateInitialising);
 	}
 	assert_string_equal(c->states, "2456245624562");
+	assert_int_equal(status.connections_ended, 3);
+	assert_int_equal(status.queues_broken, 0);
 	assert_int_equal(c->logged, 0);
 }
 
@@ -250,7 +254,7 @@ static void features_are_those_of_the_front_end(void **state)
 static void several_queues(void **state)
 {
 	struct card *c = *state;
-	struct uc_net_queue_status status[UC_NET_QUEUES_MAX];
+	struct uc_net_status status;
 
 	write_keys(c);
 	grant(c->g, 20, 10, GTF_permit_access);
@@ -262,16 +266,18 @@ static void several_queues(void **state)
 	put(c, "queue-1/tx-ring-ref", "%u", 20);
 	put(c, "queue-1/rx-ring-ref", "%u", 21);
 	front_state(c, XenbusStateConnected);
-	assert_int_equal(uc_net_status(c->net, status), 0); /* queue 1 has no channel */
+	uc_net_status(c->net, &status);
+	assert_int_equal(status.nr_queues, 0); /* queue 1 has no channel */
 	assert_int_equal(grant_flags(c->g, TX_REF), GTF_permit_access);
 	has(c, BACK "state", "5");
 	put(c, "queue-1/event-channel", "%u", c->g->config.rx_port);
 	front_state(c, XenbusStateInitialising);
 	front_state(c, XenbusStateConnected);
 	has(c, BACK "state", "4");
-	assert_int_equal(uc_net_status(c->net, status), 2);
-	assert_int_equal(status[0].tx_port, status[0].rx_port);
-	assert_int_equal(status[1].tx_port, c->g->config.rx_port);
+	uc_net_status(c->net, &status);
+	assert_int_equal(status.nr_queues, 2);
+	assert_int_equal(status.queues[0].tx_port, status.queues[0].rx_port);
+	assert_int_equal(status.queues[1].tx_port, c->g->config.rx_port);
 }
 
 static void refused(struct card *c, const char *key, const char *value)
