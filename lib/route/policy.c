@@ -96,14 +96,27 @@ struct rank {
 	uint64_t order; /* within a state, smaller is better */
 };
 
-static struct rank rank_of(const struct uc_domain *d, uint32_t vcpu)
+/*
+ * By load, but a port leaves `last` only for one whose load is clearly less: else, with all equally
+ * busy, it would hop at every raise.
+ */
+static uint64_t load_order(const struct uc_vcpu *v, uint32_t last)
+{
+	uint64_t load = uc_load(&v->load);
+
+	if (v->id != last)
+		return 2 * load + 1;
+	return load > LOAD_SLACK ? 2 * (load - LOAD_SLACK) : 0;
+}
+
+static struct rank rank_of(const struct uc_domain *d, uint32_t vcpu, uint32_t last)
 {
 	const struct uc_vcpu *v = &d->vcpus[vcpu];
 	uint64_t since = 0;
 	enum uc_run_state state = run_state(d, v, &since);
 
 	return (struct rank){.state = state,
-			     .order = state == UC_VCPU_PREEMPTED ? since : uc_load(&v->load)};
+			     .order = state == UC_VCPU_PREEMPTED ? since : load_order(v, last)};
 }
 
 static bool is_better(struct rank a, struct rank b)
@@ -122,14 +135,14 @@ static uint32_t choose_follow(struct uc_domain *d, uint32_t port, struct uc_rout
 	bool last_may = is_candidate(d, port, last), found = false;
 	struct rank best_rank = {0};
 
-	if (last_may && rank_of(d, last).state == UC_VCPU_RUNNING && !is_overloaded(d, last))
+	if (last_may && rank_of(d, last, last).state == UC_VCPU_RUNNING && !is_overloaded(d, last))
 		return last;
 	for (uint32_t vcpu = 0; vcpu < d->nr_vcpus; vcpu++) {
 		struct rank rank;
 
 		if (!is_candidate(d, port, vcpu))
 			continue;
-		rank = rank_of(d, vcpu);
+		rank = rank_of(d, vcpu, last);
 		if (!found || is_better(rank, best_rank)) {
 			best = vcpu;
 			best_rank = rank;

@@ -59,11 +59,21 @@ static void relax(void *ctx)
 		fail_msg("the only thread waits for a lock");
 }
 
+static enum uc_run_state run_state(void *ctx, const struct uc_vcpu *v, uint64_t *since)
+{
+	struct machine *m = (struct machine *)v->domain;
+
+	(void)ctx;
+	*since = __atomic_load_n(&m->since[v->id], __ATOMIC_RELAXED);
+	return __atomic_load_n(&m->state[v->id], __ATOMIC_RELAXED);
+}
+
 static const struct uc_host_ops host_ops = {
 	.map_frame = map_frame,
 	.unmap_frame = unmap_frame,
 	.kick = kick,
 	.wake = wake,
+	.run_state = run_state,
 	.relax = relax,
 };
 
@@ -105,7 +115,11 @@ static void fenced_free(void *p, size_t size)
 	munmap((uint8_t *)p - UC_FRAME_SIZE, size + 2 * UC_FRAME_SIZE);
 }
 
-static struct machine *machine_new(struct world *w, uint16_t id)
+/* PORTS + 2 words, in whole pages. */
+#define AFFINITY_SIZE ((PORTS + UC_FRAME_SIZE / 8) * sizeof(uint64_t))
+* /
+
+	static struct machine *machine_new(struct world *w, uint16_t id)
 {
 	struct machine *m = aligned_alloc(64, sizeof(*m));
 	struct uc_domain_config config = {.host = &w->host, .id = id, .nr_vcpus = VCPUS};
@@ -118,6 +132,8 @@ static struct machine *machine_new(struct world *w, uint16_t id)
 	config.vcpus = m->vcpus;
 	config.ports = m->ports;
 	config.nr_ports = PORTS;
+	if (id == ID_A)
+		config.affinity = m->affinity = fenced_alloc(AFFINITY_SIZE);
 	assert_int_equal(uc_domain_init(&m->d, &config), 0);
 	m->guest.ops = &guest_ops;
 	m->guest.ctx = m;
@@ -135,6 +151,8 @@ static void machine_free(struct machine *m)
 		assert_int_equal(m->maps[i], 0);
 	fenced_free(m->frames, FRAMES * UC_FRAME_SIZE);
 	fenced_free(m->ports, PORTS * sizeof(*m->ports));
+	if (m->affinity)
+		fenced_free(m->affinity, AFFINITY_SIZE);
 	free(m);
 }
 
@@ -228,6 +246,14 @@ void start_fifo(struct machine *m, uint32_t pages)
 		start_control(m, i);
 	while (pages--)
 		assert_int_equal(add_page(m), 0);
+}
+
+void open_ipis(struct machine *m)
+{
+	uint32_t port;
+
+	for (uint32_t i = 0; i < VCPUS; i++)
+		assert_int_equal(uc_bind_ipi(&m->d, i, &port), 0);
 }
 
 static void count_notify(struct uc_endpoint *e)

@@ -37,12 +37,16 @@ struct machine {
 	struct uc_domain d; /* first: the host's operations find the machine by it */
 	struct uc_vcpu vcpus[VCPUS];
 	struct uc_port *ports;
+	uint64_t *affinity; /* of machine a only */
 	struct world *world;
 	uint8_t *frames;
 	uint32_t maps[FRAMES];
 	struct uc_guest guest;
 	struct uc_guest_vcpu gv[VCPUS];
 	uint32_t kicks[VCPUS], wakes[VCPUS];
+	/* What the host answers to run_state(). */
+	enum uc_run_state state[VCPUS];
+	uint64_t since[VCPUS];
 	struct handled log[256];
 	uint32_t nr_log;
 	/* Replaces the guest's handler, which clears PENDING and logs. */
@@ -83,6 +87,9 @@ void start_2l(struct machine *m);
 void start_fifo(struct machine *m, uint32_t pages);
 void start_control(struct machine *m, uint32_t vcpu);
 int add_page(struct machine *m);
+/* An IPI on each vCPU, as Linux has: ports 1 to VCPUS, when nothing was opened before. The vCPUs
+ * are live from then on. */
+void open_ipis(struct machine *m);
 
 uint32_t open_line(struct machine *m, struct line *l, uint32_t vcpu);
 void raise_line(struct line *l);
