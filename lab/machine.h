@@ -20,7 +20,8 @@ struct uc_lab_machine {
 /* config->cpus is decided by now. */
 int uc_lab_machine_start(struct uc_lab_machine *m, const struct uc_lab_qemu *qemu,
 			 const struct uc_lab_config *config, int initramfs, struct uc_diag *diag);
-/* Kill it and wait until it is gone. The descriptors stay open for what is still in them. */
-void uc_lab_machine_kill(struct uc_lab_machine *m);
+/* Kill it and wait until it is gone; how it ended, as waitpid(2) says, in case it was already. The
+ * descriptors stay open for what is still in them. */
+int uc_lab_machine_kill(struct uc_lab_machine *m);
 
 #endif

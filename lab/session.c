@@ -15,10 +15,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,6 +58,7 @@ static struct session {
 	int kick; /* eventfd: some bytes of output are done, or sending failed */
 	atomic_int send_error;
 	bool up, exited, gone;	/* the last: QEMU ended by itself */
+	int how;		/* waitpid(2)'s status of QEMU, once it is gone */
 	struct uc_lab_msg exit; /* once exited */
 	char complaint[256];	/* QEMU's first line */
 	char fail[UC_LAB_PAYLOAD_MAX + 1];
@@ -313,21 +316,35 @@ static void hear_last_words(struct session *s)
 
 /* ---- how it ended ---- */
 
+/* A machine that resets itself ends QEMU with status 0, because of -no-reboot. */
+static void describe_end(const struct session *s, char *text, size_t size)
+{
+	if (WIFSIGNALED(s->how))
+		snprintf(text, size, "QEMU was ended by signal %d", WTERMSIG(s->how));
+	else if (WEXITSTATUS(s->how))
+		snprintf(text, size, "QEMU ended with status %d", WEXITSTATUS(s->how));
+	else
+		snprintf(text, size, "it was reset (a triple fault?)");
+}
+
 static int judge_machine(struct session *s, struct uc_diag *diag)
 {
+	char end[64];
+
+	describe_end(s, end, sizeof(end));
 	s->complaint[strcspn(s->complaint, "\n")] = '\0';
 	if (s->console.fatal[0])
 		return uc_fail(diag, UC_EXIT_LAB_HOST, EIO,
 			       "the lab's own kernel died, try again: %s", s->console.fatal);
 	if (!s->up && !s->console.last[0] && s->gone)
 		return uc_fail(diag, UC_EXIT_LAB_TOOL, EIO, "the lab does not start: %s",
-			       s->complaint[0] ? s->complaint : "QEMU ended at once");
+			       s->complaint[0] ? s->complaint : end);
 	if (!s->up)
 		return uc_fail(diag, UC_EXIT_LAB_HOST, ETIMEDOUT,
 			       "the lab did not come up within %d s, try again: %s", BOOT_TIMEOUT_S,
 			       s->console.last);
-	return uc_fail(diag, UC_EXIT_LAB_HOST, EIO, "the lab's machine is gone, try again: %s",
-		       s->complaint[0] ? s->complaint : s->console.last);
+	return uc_fail(diag, UC_EXIT_LAB_HOST, EIO, "the lab's machine is gone, try again: %s; %s",
+		       end, s->complaint[0] ? s->complaint : s->console.last);
 }
 
 static int judge(struct session *s, int *status, struct uc_diag *diag)
@@ -365,7 +382,7 @@ static int run_machine(struct session *s, int *status, struct uc_diag *diag)
 		hear_last_words(s);
 		take_complaint(s);
 	}
-	uc_lab_machine_kill(&s->machine);
+	s->how = uc_lab_machine_kill(&s->machine);
 	return rc ? rc : judge(s, status, diag);
 }
 
