@@ -182,6 +182,41 @@ static void a_blank_checksum_elsewhere_is_finished(void **state)
 	assert_memory_equal(buffer(g, 0) + 30, want, 2);
 }
 
+/* So it is when it is TCP, but the sum starts where no front end would start it. */
+static void a_blank_checksum_from_elsewhere_is_finished(void **state)
+{
+	struct net_guest *g = *state;
+	struct virtio_net_hdr header = blank(false, true, 0);
+	uint32_t len = make_packet(packet, false, true, 500);
+
+	header.csum_start += 2;
+	header.csum_offset = (uint16_t)(header.csum_offset - 2);
+	rx_give(g, 0, 1);
+	wire_put(g, &header, packet, len);
+	run(g);
+	assert_int_equal(rx_response(g).flags, NETRXF_data_validated);
+}
+
+/* In UDP, 0 would say that there is no checksum. */
+static void a_finished_checksum_is_never_0(void **state)
+{
+	uint32_t len = make_packet(packet, false, false, 100), zeros = 0;
+	uint8_t pseudo[2];
+
+	(void)state;
+	memcpy(pseudo, packet + 40, 2);
+	for (uint32_t i = 0; i < 65536; i++) {
+		memcpy(packet + 40, pseudo, 2);
+		packet[len - 2] = (uint8_t)(i >> 8);
+		packet[len - 1] = (uint8_t)i;
+		assert_int_equal(uc_net_finish_checksum(packet, len, 34, 6), 0);
+		zeros += packet[40] == 0xff && packet[41] == 0xff;
+		assert_true(packet[40] || packet[41]);
+		assert_true(checksum_is_right(packet, len));
+	}
+	assert_true(zeros > 0);
+}
+
 static void segments_are_told_of(void **state)
 {
 	struct net_guest *g = *state;
@@ -446,6 +481,8 @@ int main(void)
 		TEST(a_blank_checksum_stays_blank),
 		TEST(a_blank_checksum_is_finished),
 		TEST(a_blank_checksum_elsewhere_is_finished),
+		TEST(a_blank_checksum_from_elsewhere_is_finished),
+		TEST(a_finished_checksum_is_never_0),
 		TEST(segments_are_told_of),
 		TEST(the_largest_packet_needs_17_slots_and_one),
 		TEST(without_sg_one_page_is_the_most),

@@ -121,6 +121,9 @@ static uint32_t send_gso(struct net_guest *g, bool ipv6, struct netif_extra_info
 {
 	uint32_t len = make_packet(packet, ipv6, true, 6000);
 
+	/* Whoever says it is not blank has not filled it either. */
+	if (!(flags & NETTXF_csum_blank))
+		packet[(ipv6 ? 54 : 34) + 16] = packet[(ipv6 ? 54 : 34) + 17] = 0;
 	memcpy(buffer(g, 0), packet, 4096);
 	memcpy(buffer(g, 1), packet + 4096, len - 4096);
 	tx_slot(g, (netif_tx_request_t){.gref = BUF_REF,
@@ -363,8 +366,12 @@ static void a_later_piece_that_leaves_the_page_breaks(void **state)
 
 static void extra_info_that_is_not_there_breaks(void **state)
 {
-	tx_packet(*state, 0, 100, NETTXF_extra_info);
-	breaks(*state);
+	struct net_guest *g = *state;
+
+	tx_packet(g, 0, 100, NETTXF_extra_info);
+	/* It lies in the ring, but the guest has not shown it. */
+	tx_extra(g, gso(XEN_NETIF_GSO_TYPE_TCPV4, 1400));
+	breaks(g);
 }
 
 static void extra_info_without_an_end_breaks(void **state)

@@ -280,6 +280,33 @@ static void several_queues(void **state)
 	assert_int_equal(status.queues[1].tx_port, c->g->config.rx_port);
 }
 
+/* All keys for three are there, but the tap has two queues. */
+static void more_queues_than_were_offered(void **state)
+{
+	struct card *c = *state;
+	char key[40];
+
+	write_keys(c);
+	put(c, "multi-queue-num-queues", "%u", 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t port;
+
+		assert_int_equal(uc_alloc_unbound(&c->g->domain, 0, &port), 0);
+		snprintf(key, sizeof(key), "queue-%u/tx-ring-ref", i);
+		put(c, key, "%u", BUF_REF + 2 * i);
+		snprintf(key, sizeof(key), "queue-%u/rx-ring-ref", i);
+		put(c, key, "%u", BUF_REF + 2 * i + 1);
+		snprintf(key, sizeof(key), "queue-%u/event-channel", i);
+		put(c, key, "%u", port);
+	}
+	front_state(c, XenbusStateConnected);
+	has(c, BACK "state", "5");
+	put(c, "multi-queue-num-queues", "%u", 2);
+	front_state(c, XenbusStateInitialising);
+	front_state(c, XenbusStateConnected);
+	has(c, BACK "state", "4");
+}
+
 static void refused(struct card *c, const char *key, const char *value)
 {
 	char path[96];
@@ -339,6 +366,7 @@ int main(void)
 		TEST(any_order_of_states_ends_in_one_of_ours),
 		TEST(features_are_those_of_the_front_end),
 		TEST(several_queues),
+		TEST(more_queues_than_were_offered),
 		TEST(what_cannot_be_connected),
 	};
 
