@@ -117,9 +117,8 @@ static void fenced_free(void *p, size_t size)
 
 /* PORTS + 2 words, in whole pages. */
 #define AFFINITY_SIZE ((PORTS + UC_FRAME_SIZE / 8) * sizeof(uint64_t))
-* /
 
-	static struct machine *machine_new(struct world *w, uint16_t id)
+static struct machine *machine_new(struct world *w, uint16_t id)
 {
 	struct machine *m = aligned_alloc(64, sizeof(*m));
 	struct uc_domain_config config = {.host = &w->host, .id = id, .nr_vcpus = VCPUS};
