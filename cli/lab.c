@@ -23,8 +23,9 @@ static const struct uc_opt opts[] = {
 	{"file", UC_OPT_FILES, "FILE",
 	 "carry FILE into the lab too, under the same path; repeatable", &lab.files},
 	{"cpus", UC_OPT_UINT, "N",
-	 "CPUs of the lab's machine (default 2; 1 when QEMU is older than 8.1)", &lab.config.cpus,
-	 1, 64},
+	 "CPUs of the lab's machine (default 1: with more, QEMU mixes guests' state up now and "
+	 "then)",
+	 &lab.config.cpus, 1, 64},
 	{"memory", UC_OPT_SIZE, "SIZE", "memory of the lab's machine (default 4G)",
 	 &lab.config.memory_bytes, 512ull << 20, 1ull << 40},
 	{"keep-log", UC_OPT_STR, "FILE", "keep the console log of the lab's machine",
