@@ -35,7 +35,6 @@
 
 /* The machine is up in 3 s; a loaded host with 1 of 10 of its CPU to spare still makes it. */
 #define BOOT_TIMEOUT_S 90
-/* Two see real races, and are what small machines have. */
 /*
  * With two emulated CPUs that really run at once, no QEMU that Debian 12 has keeps guest and host
  * apart (docs/lab.md, traps). `--cpus 2` is for measurements that can be thrown away.

@@ -8,6 +8,7 @@ has none of BAD_LOG, and the interrupt counts agree with the library's (counters
 """
 
 import argparse
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -155,6 +156,13 @@ def save_logs(args, test, stdout, stderr):
             f.write(text)
 
 
+def run_and_save(args, test):
+    start = time.monotonic()
+    problems, stdout, stderr = run(args, test)
+    save_logs(args, test, stdout, stderr)
+    return test.name, problems, time.monotonic() - start
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--upcall", required=True, help="the program under test")
@@ -171,17 +179,18 @@ def main():
         print("\n".join(t.name for t in tests))
         return 0
     failed = 0
-    for number, test in enumerate(tests, 1):
-        start = time.monotonic()
-        problems, stdout, stderr = run(args, test)
-        save_logs(args, test, stdout, stderr)
-        failed += bool(problems)
-        print(f"{'not ok' if problems else 'ok'} {number}/{len(tests)} guest {test.name} "
-              f"({time.monotonic() - start:.0f} s)", flush=True)
-        for problem in problems[:20]:
-            print(f"#   {problem}")
-        if problems:
-            print(f"#   logs: {args.logs}/{test.name}.out and .err", flush=True)
+    # A lab is one busy CPU of the host's.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = [pool.submit(run_and_save, args, test) for test in tests]
+        for number, result in enumerate(concurrent.futures.as_completed(results), 1):
+            name, problems, seconds = result.result()
+            failed += bool(problems)
+            report = [f"{'not ok' if problems else 'ok'} {number}/{len(tests)} guest {name} "
+                      f"({seconds:.0f} s)"]
+            report += [f"#   {problem}" for problem in problems[:20]]
+            if problems:
+                report.append(f"#   logs: {args.logs}/{name}.out and .err")
+            print("\n".join(report), flush=True)
     print(f"guests: {len(tests) - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 
