@@ -3,8 +3,9 @@
 
 The guest's agent has the VMM print its counters, reads /proc/interrupts, and has them printed again.
 A port with the same count before and after, and nothing pending, had no event in between: the guest
-must have counted exactly as many interrupts. A port that was busy must lie between the two. Every
-port must have been quiet in at least one round, or nothing was compared.
+must have counted exactly as many interrupts. A port that was busy must lie between the two, in every
+round. Some never are quiet: the timer of the CPU that reads, on a machine so slow that a tick falls
+into every look. So the caller says how many it wants compared exactly.
 
 Which port belongs to which line: the VIRQ of vCPU N is timerN (or debugN). The IPIs of a vCPU, and
 the host's ports, are compared as sorted lists: the library does not know what a guest uses them for.
@@ -71,7 +72,6 @@ def grouped(pairs):
 def compare(stdout, stderr, moving=False):
     """(number of groups that were compared exactly, [what was wrong])"""
     snapshots, problems, quiet = parse_snapshots(stderr), [], set()
-    seen = set()
     for tag, irqs in parse_rounds(stdout):
         if not snapshots.get(tag) or not snapshots.get(tag + 1):
             problems.append(f"no counters for round {tag}")
@@ -81,7 +81,6 @@ def compare(stdout, stderr, moving=False):
         first = grouped((group_of_port(p), p) for p in before["ports"])
         last = grouped((group_of_port(p), p) for p in after["ports"])
         for group in sorted(set(guest) | set(first) | set(last)):
-            seen.add(group)
             counts = sorted(guest.get(group, []))
             low = sorted(p["events"] for p in first.get(group, []))
             high = sorted(p["events"] for p in last.get(group, []))
@@ -98,6 +97,4 @@ def compare(stdout, stderr, moving=False):
             for lo, count, hi in zip(low, counts, high):
                 if count > hi or (exact and count < lo - 1):
                     problems.append(f"{group}: guest {count} outside {lo} to {hi}")
-    for group in sorted(seen - quiet):
-        problems.append(f"{group}: never quiet, nothing compared")
     return len(quiet), problems
