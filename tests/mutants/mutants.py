@@ -16,13 +16,20 @@ ENDPOINT = "lib/evtchn/endpoint.c"
 SEND = "lib/evtchn/send.c"
 OP = "lib/evtchn/op.c"
 PRIVATE = "lib/evtchn/private.h"
+POLICY = "lib/route/policy.c"
+AFFINITY = "lib/route/affinity.c"
+HANDOVER = "lib/route/handover.c"
 
+CLAIM = "if (uc_g32_test_and_clear(&v->control->ready, priority)) {"
+# The unsafe variant: READY is looked at and cleared, but nobody asks who cleared it.
+NO_CLAIM = "if (uc_g32_read(&v->control->ready) & (1u << priority)) {\n\t\tuc_g32_clear(&v->control->ready, priority);"
 LOOK = "if (!(uc_g32_read(word) & (UC_FIFO_LINKED | UC_FIFO_MASKED)))"
 
 
-def mutant(invariant, name, file, *change):
+def mutant(invariant, name, file, *change, by=None):
+    """`by`: the tests that must notice, when another one would notice anyway."""
     pairs = list(zip(change[::2], change[1::2]))
-    return {"invariant": invariant, "name": name, "file": file, "change": pairs}
+    return {"invariant": invariant, "name": name, "file": file, "change": pairs, "by": by}
 
 
 MUTANTS = [
@@ -223,4 +230,110 @@ MUTANTS = [
            "kind == UC_PORT_HOST && uc_load(&p->endpoint) == e;", "kind == UC_PORT_HOST;"),
     mutant("1", "a bound end point is not told of what it missed", ENDPOINT,
            "\tif (!rc)\n\t\te->notify(e);\n", ""),
+
+    # Hand-over.
+    mutant("1", "no claim: seen by steps", HANDOVER, CLAIM, NO_CLAIM, by=["steps_route"]),
+    mutant("1", "no claim: seen by the stress", HANDOVER, CLAIM, NO_CLAIM, by=["moves"]),
+    mutant("1", "what the guest has taken is handed over", HANDOVER, CLAIM,
+           "uc_g32_clear(&v->control->ready, priority); {"),
+    mutant("2", "a claim without the queue's lock", HANDOVER,
+           "\tuc_lock(&q->lock, d->host);\n\tif (uc_g32_test", "\tif (uc_g32_test",
+           "\t}\n\tuc_unlock(&q->lock);\n", "\t}\n"),
+    mutant("2", "the old tail stays after a hand-over", HANDOVER,
+           "\tif (!rest)\n\t\tq->tail = stay->last;\n", ""),
+    mutant("1", "what stays gets READY before HEAD", HANDOVER,
+           "\tuc_g32_write(&v->control->head[priority], q->head);\n"
+           "\tuc_g32_set(&v->control->ready, priority);\n",
+           "\tuc_g32_set(&v->control->ready, priority);\n"
+           "\tuc_g32_write(&v->control->head[priority], q->head);\n"),
+    mutant("1", "what stays gets no READY", HANDOVER,
+           "\tuc_g32_set(&v->control->ready, priority);\n", ""),
+    mutant("1", "no upcall for what stays", HANDOVER,
+           "\tif (upcall)\n\t\tuc_vcpu_upcall(v);\n}\n\n/* Link", "}\n\n/* Link"),
+    mutant("2", "LINK of a moved port is kept", HANDOVER, "\trelink(d, port, 0);\n", ""),
+    mutant("2", "LINK of the last that stays is kept", HANDOVER,
+           "\t\trelink(d, stay->last, rest);\n", ""),
+    mutant("2", "where a moved port is now is not recorded", HANDOVER,
+           "\troute.last_vcpu = (uint16_t)v->id;\n", ""),
+    mutant("1", "no upcall for what moved", HANDOVER,
+           "upcall = uc_fifo_append(", "upcall = 0 & uc_fifo_append("),
+    mutant("6", "moved events keep their old priority", HANDOVER,
+           "\tif (!route.usable)\n\t\troute.priority", "\troute.priority"),
+    mutant("1", "what lies behind the last one looked at is forgotten", HANDOVER,
+           "\t\t\treturn port;\n", "\t\t\treturn 0;\n"),
+    mutant("2", "closed ports are handed over", HANDOVER,
+           "return route.usable && uc_route_choose", "return uc_route_choose"),
+    mutant("3", "a record that the guest made stale is believed", HANDOVER,
+           "\t\tif (!belongs(d, port, v, priority))\n\t\t\treturn 0;\n", ""),
+    mutant("3", "a word that the guest unlinked is handed over", HANDOVER,
+           "return route.last_vcpu == v->id && route.last_priority == priority && word &&\n"
+           "\t       (uc_g32_read(word) & UC_FIFO_LINKED);",
+           "return route.last_vcpu == v->id && route.last_priority == priority && word;"),
+    mutant("2", "the record forgets what is behind a tail", FIFO,
+           "\tif (q->tail)\n\t\tuc_store(&d->ports[q->tail].next, port);\n", ""),
+    mutant("2", "the record counts wrongly", FIFO, "\tq->length++;\n", ""),
+
+    # Routing.
+    mutant("4", "per-vCPU ports follow", POLICY,
+           "\tif (route.policy == UC_ROUTE_PER_VCPU)\n\t\treturn route.vcpu;\n", "",
+           "\tif (route.policy == UC_ROUTE_PER_VCPU)\n\t\treturn UC_POLICY_PINNED;\n",
+           "\tif (route.policy == UC_ROUTE_PER_VCPU)\n\t\treturn uc_load(&d->policy);\n"),
+    mutant("4", "per-vCPU ports have sets", AFFINITY,
+           "if (!d->affinity || uc_route_load(&d->ports[port]).policy == UC_ROUTE_PER_VCPU)",
+           "if (!d->affinity)"),
+    mutant("4", "a policy is given to a per-vCPU port", AFFINITY,
+           "\tif (!route.usable || route.policy == UC_ROUTE_PER_VCPU)\n\t\trc = -XEN_EINVAL;\n"
+           "\telse if (policy", "\tif (!route.usable)\n\t\trc = -XEN_EINVAL;\n\telse if (policy"),
+    mutant("5", "the set is not looked at again under the lock", FIFO,
+           "settled = uc_load(&p->route_word) == uc_route_word(route) &&\n"
+           "\t\t  uc_route_may_stay(d, port, route);",
+           "settled = uc_load(&p->route_word) == uc_route_word(route);"),
+    mutant("1", "liveness is not looked at again under the lock", POLICY,
+           "return uc_vcpu_is_live(&d->vcpus[route.last_vcpu]) ||", "return 1 ||"),
+    mutant("5", "what waits outside a new set stays there", AFFINITY,
+           "\t\tif (!uc_port_may_use(d, port, route.last_vcpu))", "\t\tif (0)"),
+    mutant("5", "a new set looks where the port was before", AFFINITY,
+           "\t\troute = uc_route_load(p);\n\t\tif", "\t\tif"),
+    mutant("5", "a new set moves 256 at most", AFFINITY,
+           "uc_vcpu_handover_all(&d->vcpus[route.last_vcpu]);",
+           "uc_vcpu_handover(&d->vcpus[route.last_vcpu]);"),
+    mutant("5", "the domain's set does not wait for raises", AFFINITY,
+           "\t\tuc_pass_locks(d);\n", ""),
+    mutant("5", "the domain's set moves nothing", AFFINITY,
+           "\t\t\tuc_vcpu_handover_all(&d->vcpus[i]);\n", "\t\t\t;\n"),
+    mutant("5", "a set of offline vCPUs is taken", AFFINITY,
+           "return any ? -XEN_ENODEV : -XEN_EINVAL;", "return any ? 0 : -XEN_EINVAL;"),
+    mutant("5", "an empty set is taken", AFFINITY,
+           "return any ? -XEN_ENODEV : -XEN_EINVAL;", "return any ? -XEN_ENODEV : 0;"),
+    mutant("5", "a set outlives its port", PORT, "\t\t\t  all);", "\t\t\t  0);"),
+    mutant("1", "a vCPU without control block is live", POLICY,
+           "return uc_load_acquire(&v->control) && uc_load(&v->per_vcpu_ports);",
+           "return uc_load(&v->per_vcpu_ports);"),
+    mutant("1", "a vCPU without per-vCPU ports is live", POLICY,
+           "return uc_load_acquire(&v->control) && uc_load(&v->per_vcpu_ports);",
+           "return uc_load_acquire(&v->control);"),
+    mutant("1", "a vCPU that goes hands nothing over", PORT,
+           "\tuc_vcpu_handover_all(v);\n", ""),
+    mutant("1", "a vCPU that goes hands 256 over", PORT,
+           "\tuc_vcpu_handover_all(v);\n", "\tuc_vcpu_handover(v);\n"),
+    mutant("1", "a vCPU that goes does not wait for raises", PORT,
+           "\tuc_pass_locks(v->domain);\n", ""),
+    mutant("1", "with the whole set offline, where it was last", POLICY,
+           "first_candidate(d, port, route.vcpu, route.vcpu);",
+           "first_candidate(d, port, route.vcpu, route.last_vcpu);"),
+    mutant("policy", "follow does not look who runs", POLICY,
+           "return a.state != b.state ? a.state < b.state : a.order < b.order;",
+           "return a.order < b.order;"),
+    mutant("policy", "follow takes who waits shortest", POLICY,
+           ".order = state == UC_VCPU_PREEMPTED ? since :", ".order = state == UC_VCPU_PREEMPTED ? ~since :"),
+    mutant("policy", "follow never balances", POLICY,
+           "return uc_load(&d->vcpus[vcpu].load) > 2 *", "return 0 && uc_load(&d->vcpus[vcpu].load) > 2 *"),
+    mutant("policy", "follow hops at every raise", POLICY,
+           "return load > LOAD_SLACK ? 2 * (load - LOAD_SLACK) : 0;", "return 2 * load + 1;"),
+    mutant("policy", "loads never decay", POLICY,
+           "\tif (load >= LOAD_PERIOD)\n\t\tdecay(d);\n", ""),
+    mutant("policy", "round-robin stays", POLICY,
+           "(route.last_vcpu + 1u) % d->nr_vcpus", "route.last_vcpu"),
+    mutant("policy", "a port's own policy is ignored", POLICY,
+           "return route.policy ? (enum uc_policy)(route.policy - 1)", "return 0 ? (enum uc_policy)(route.policy - 1)"),
 ]

@@ -22,13 +22,18 @@ PLAIN = ["abi", "setup", "deliver", "fifo", "poll", "lifecycle", "endpoint", "ho
 # Cheap ones first: most mutants are noticed by the first that looks.
 PROGRAMS = [(t, "plain") for t in PLAIN] + [
     ("steps", "stepped"),
+    ("steps_route", "stepped"),
     ("stress", "stepped"),
+    ("moves", "stepped"),
     ("stress", "plain"),
+    ("moves", "plain"),
 ]
+# What a program is linked with besides the library.
+HELPERS = {"steps": ["fixture", "play"], "steps_route": ["fixture", "play"]}
 FLAGS = ["-std=gnu11", "-O1", "-w", "-D_GNU_SOURCE", "-Iinclude", "-I."]
 TESTS = "tests/unit/lib"
-TIMEOUT_S = {"stress": 40}
-ARGS = {("stress", "stepped"): ["60000"]}
+TIMEOUT_S = {"stress": 40, "moves": 40}
+ARGS = {("stress", "stepped"): ["60000"], ("moves", "stepped"): ["60000"]}
 
 
 class Tree:
@@ -54,15 +59,16 @@ class Tree:
                          "-include", f"{TESTS}/step.h")
 
     def build_tests(self):
-        for name in {"fixture", *(t for t, _ in PROGRAMS)}:
+        for name in {"fixture", "play", *(t for t, _ in PROGRAMS)}:
             self.compile(f"{TESTS}/{name}.c", self.root / f"test-{name}.o")
 
     def run(self, test, variant):
         """None when the test passes, else what happened."""
         program = self.root / f"{test}-{variant}"
         objects = [str(p) for p in self.root.glob(f"{variant}-*.o")]
-        subprocess.run([self.cc, f"test-{test}.o", "test-fixture.o", *objects, "-lcmocka", "-lpthread",
-                        "-o", str(program)], cwd=self.root, check=True)
+        parts = [f"test-{p}.o" for p in (test, *HELPERS.get(test, ["fixture"]))]
+        subprocess.run([self.cc, *parts, *objects, "-lcmocka", "-lpthread", "-o", str(program)],
+                       cwd=self.root, check=True)
         try:
             done = subprocess.run([str(program), *ARGS.get((test, variant), [])], cwd=self.root, capture_output=True, text=True,
                                   errors="replace", timeout=TIMEOUT_S.get(test, 10))
@@ -74,8 +80,11 @@ class Tree:
                   if l.startswith("[  FAILED  ] ") and "test(s)" not in l]
         return failed[0] if failed else f"dies ({done.returncode})"
 
-    def first_failure(self):
+    def first_failure(self, by=None):
+        """`by`: only these tests look."""
         for test, variant in PROGRAMS:
+            if by and test not in by:
+                continue
             what = self.run(test, variant)
             if what:
                 return f"{test}{'' if variant == 'plain' else ' (stepped)'}: {what}"
@@ -103,7 +112,7 @@ def try_mutant(base, mutant):
     shutil.copytree(base.root, tree.root)
     try:
         mutate(tree, mutant)
-        return mutant, tree.first_failure(), time.monotonic() - start
+        return mutant, tree.first_failure(mutant["by"]), time.monotonic() - start
     finally:
         shutil.rmtree(root)
 

@@ -297,8 +297,72 @@ uint32_t open_pair(struct machine *m, struct machine *peer, uint32_t *peer_port)
 	return port;
 }
 
+static void stop_here(struct machine *m)
+{
+	if (m->world->on_stop)
+		m->world->on_stop();
+}
+
+static uint32_t take_ready(struct machine *m, uint32_t vcpu)
+{
+	stop_here(m);
+	return __atomic_exchange_n(&m->gv[vcpu].control->ready.raw, 0, __ATOMIC_SEQ_CST);
+}
+
+/* consume_one_event(). Returns false when that was the queue's last. */
+static bool consume_one(struct machine *m, uint32_t vcpu, uint32_t q, uint32_t *calls)
+{
+	struct uc_guest_vcpu *gv = &m->gv[vcpu];
+	uint32_t port = gv->head[q], old;
+
+	stop_here(m);
+	if (!port)
+		port = __atomic_load_n(&gv->control->head[q].raw, __ATOMIC_SEQ_CST);
+	stop_here(m);
+	old = __atomic_fetch_and(&word_of(m, port)->raw, ~(UC_FIFO_LINKED | UC_FIFO_LINK_MASK),
+				 __ATOMIC_SEQ_CST);
+	if (!(old & UC_FIFO_LINKED))
+		__atomic_fetch_add(&m->astray, 1, __ATOMIC_SEQ_CST);
+	gv->head[q] = old & UC_FIFO_LINK_MASK;
+	stop_here(m);
+	if ((word(m, port) & (UC_FIFO_PENDING | UC_FIFO_MASKED)) == UC_FIFO_PENDING) {
+		guest_handle(m, vcpu, port);
+		++*calls;
+	}
+	return gv->head[q] != 0;
+}
+
+uint32_t consume(struct machine *m, uint32_t vcpu, uint32_t ready)
+{
+	uint32_t calls = 0;
+
+	while (ready) {
+		uint32_t q = (uint32_t)__builtin_ctz(ready);
+
+		if (!consume_one(m, vcpu, q, &calls))
+			ready &= ~(1u << q);
+		ready |= take_ready(m, vcpu);
+	}
+	return calls;
+}
+
+static uint32_t run_strictly(struct machine *m, uint32_t vcpu)
+{
+	uint8_t *upcall = &m->gv[vcpu].info->upcall_pending.raw;
+	uint32_t calls = 0;
+
+	while (__atomic_load_n(upcall, __ATOMIC_SEQ_CST)) {
+		stop_here(m);
+		__atomic_store_n(upcall, 0, __ATOMIC_SEQ_CST);
+		calls += consume(m, vcpu, take_ready(m, vcpu));
+	}
+	return calls;
+}
+
 uint32_t run(struct machine *m, uint32_t vcpu)
 {
+	if (m->world->strict && m->gv[vcpu].control && m->gv[vcpu].info)
+		return run_strictly(m, vcpu);
 	return m->gv[vcpu].info ? uc_guest_upcall(&m->gv[vcpu]) : 0;
 }
 

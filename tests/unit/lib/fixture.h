@@ -44,6 +44,7 @@ struct machine {
 	struct uc_guest guest;
 	struct uc_guest_vcpu gv[VCPUS];
 	uint32_t kicks[VCPUS], wakes[VCPUS];
+	uint32_t astray; /* see strict */
 	/* What the host answers to run_state(). */
 	enum uc_run_state state[VCPUS];
 	uint64_t since[VCPUS];
@@ -62,6 +63,12 @@ struct world {
 	/* The library waits for a lock. In a test with one thread that is a failure: the default.
 	 */
 	void (*on_relax)(void);
+	/*
+	 * FIFO guests consume with consume() instead of lib/guest: as Linux does, and counting in
+	 * `astray` the words they come to that are not LINKED, which a sound list does not have.
+	 */
+	bool strict;
+	void (*on_stop)(void); /* before each access of a strict guest; may be NULL */
 	void *cookie;
 };
 
@@ -100,6 +107,8 @@ uint32_t open_pair(struct machine *m, struct machine *peer, uint32_t *peer_port)
 /* Take upcalls: on one vCPU, on all until nothing is left. Returns the handler calls. */
 uint32_t run(struct machine *m, uint32_t vcpu);
 uint32_t run_all(struct machine *m);
+/* Goes on with the queues of `ready`, whose READY has been taken. Returns the handler calls. */
+uint32_t consume(struct machine *m, uint32_t vcpu, uint32_t ready);
 /* Ports that the handler got since the last call of this, as "vcpu:port vcpu:port". */
 const char *handled(struct machine *m);
 uint32_t times_handled(struct machine *m, uint32_t port);

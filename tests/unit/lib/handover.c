@@ -7,8 +7,8 @@
  */
 #include "fixture.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -594,6 +594,112 @@ static void a_new_set_moves_what_waits_however_deep(void **state)
 	assert_int_equal(untaken(a, 0), PRIO_BIT);
 }
 
+/* ---- changes while a raise is under way ---- */
+
+/*
+ * The raise has chosen vCPU 0, and holds the port's lock; then another thread takes vCPU 0 away. It
+ * must wait for the raise, which cannot know, and then move what the raise has linked.
+ */
+static struct {
+	struct machine *m;
+	void (*change)(struct machine *m);
+	pthread_t thread;
+	bool started;
+	uint32_t done, waits; /* it is through; it waits for a lock */
+} late;
+
+static void late_waits(void)
+{
+	__atomic_store_n(&late.waits, 1, __ATOMIC_SEQ_CST);
+	sched_yield();
+}
+
+static void *late_thread(void *arg)
+{
+	(void)arg;
+	late.change(late.m);
+	__atomic_store_n(&late.done, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static enum uc_run_state change_now(void *ctx, const struct uc_vcpu *v, uint64_t *since)
+{
+	(void)ctx;
+	*since = 0;
+	if (v->id == 0 && !late.started && v->domain->ports[LINE].lock) {
+		late.started = true;
+		pthread_create(&late.thread, NULL, late_thread, NULL);
+		while (!__atomic_load_n(&late.done, __ATOMIC_SEQ_CST) &&
+		       !__atomic_load_n(&late.waits, __ATOMIC_SEQ_CST))
+			sched_yield();
+	}
+	return v->id == 0 ? UC_VCPU_RUNNING : UC_VCPU_PREEMPTED;
+}
+
+static void vcpu_0_goes(struct machine *m)
+{
+	assert_int_equal(uc_close(&m->d, 1), 0);
+}
+
+static void vcpu_0_leaves_the_set(struct machine *m)
+{
+	uint64_t set = 0xe;
+
+	assert_int_equal(uc_domain_set_affinity(&m->d, &set), 0);
+}
+
+static void line_0_leaves_vcpu_0(struct machine *m)
+{
+	uint64_t set = 0xe;
+
+	assert_int_equal(uc_port_set_affinity(&m->d, LINE, &set), 0);
+}
+
+static void change_during_a_raise(struct world *w, void (*change)(struct machine *m))
+{
+	const struct uc_host_ops *whole = w->host.ops;
+	struct uc_host_ops ops = *whole;
+	struct machine *a = w->a;
+
+	only_runs(a, 1);
+	raise_line(&line[0]);
+	run_all(a);
+	handled(a);
+	memset(&late, 0, sizeof(late));
+	late.m = a;
+	late.change = change;
+	ops.run_state = change_now;
+	w->host.ops = &ops;
+	w->on_relax = late_waits;
+	raise_line(&line[0]);
+	assert_true(late.started);
+	pthread_join(late.thread, NULL);
+	w->host.ops = whole;
+	assert_int_equal(untaken(a, 0), 0);
+	assert_string_equal(runs(a, 0), "");
+	run_all(a);
+	assert_int_equal(times_handled(a, LINE), 1);
+	all_is_clean(a);
+}
+
+static void a_vcpu_that_goes_waits_for_raises(void **state)
+{
+	start(state, 1);
+	change_during_a_raise(*state, vcpu_0_goes);
+}
+
+static void a_new_domain_set_waits_for_raises(void **state)
+{
+	start(state, 1);
+	change_during_a_raise(*state, vcpu_0_leaves_the_set);
+}
+
+static void a_new_set_waits_for_raises(void **state)
+{
+	start(state, 1);
+	change_during_a_raise(*state, line_0_leaves_vcpu_0);
+}
+
 /* ---- more than one call looks at ---- */
 
 static uint32_t next_expected;
@@ -869,6 +975,9 @@ int main(void)
 		TEST(a_new_set_moves_what_waits_outside),
 		TEST(the_domains_new_set_moves_what_waits_outside),
 		TEST(a_new_set_moves_what_waits_however_deep),
+		TEST(a_vcpu_that_goes_waits_for_raises),
+		TEST(a_new_domain_set_waits_for_raises),
+		TEST(a_new_set_waits_for_raises),
 		TEST(many_move_in_several_calls),
 		TEST(what_lies_behind_keeps_its_place),
 		TEST(a_link_that_the_guest_cut_ends_the_walk),

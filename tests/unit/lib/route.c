@@ -248,6 +248,9 @@ static void follow_is_balanced(struct machine *a, uint32_t nr_lines)
 	print_message("%u port(s): %u %u %u %u\n", nr_lines, share[0], share[1], share[2],
 		      share[3]);
 	assert_true(most <= 2 * least);
+	for (uint32_t v = 0; v < VCPUS; v++)
+		assert_in_range(a->vcpus[v].load, 1, 256); /* the past is forgotten by halves */
+	assert_in_range(a->d.load_mean, 1, 256);
 }
 
 static void follow_balances_one_busy_port(void **state)
@@ -445,6 +448,7 @@ static void per_vcpu_ports_never_move(void **state)
 	assert_int_equal(uc_port_set_affinity(&a->d, timer, NULL), -XEN_EINVAL);
 	assert_int_equal(uc_port_set_policy(&a->d, timer, UC_POLICIES), -XEN_EINVAL);
 	assert_int_equal(allow_all(a, 1), 0); /* not even for the domain's set */
+	assert_true(uc_port_may_use(&a->d, 3, 2));
 	stays_under_every_policy(a, 3, 2);
 	stays_under_every_policy(a, timer, 3);
 }

@@ -1,119 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two parties, every interleaving with one switch: the first runs an operation, the second's whole
- * operation comes before the first's n-th atomic access, for every n. An operation that takes locks
- * comes at the next access at which no lock is held, as it would with two threads.
+ * Pairs of raise, life cycle, set-up, poll and guest operations, each before each atomic access of
+ * the other: see play.h. Those of routing are in steps_route.c.
  */
-#include "fixture.h"
+#include "play.h"
 
 #include <string.h>
 
 #include "step.h"
 #include <xen/errno.h>
 #include <xen/xen.h>
-
-void (*uc_step_hook)(const volatile void *address);
-
-struct scene {
-	struct world *w;
-	struct machine *a, *b;
-	struct line l[3];
-	uint32_t port[3], extra;
-	int rc;
-};
-
-typedef void action(struct scene *s);
-
-struct pair {
-	const char *name;
-	action *setup, *first, *second, *check;
-	bool guest_only; /* the second party takes no lock: it may come at any access */
-};
-
-static struct {
-	struct scene *scene;
-	const struct pair *pair;
-	uint32_t countdown;
-	bool armed;
-	/* A late raise of a port's former life may be counted in the next one. */
-	uint32_t uncertain;
-} plan;
-
-static bool any_lock_held(const struct machine *m)
-{
-	bool held = m->d.lock;
-
-	for (uint32_t i = 0; i < 16; i++)
-		held |= m->ports[i].lock || m->ports[i].in_endpoint;
-	for (uint32_t v = 0; v < VCPUS; v++)
-		for (uint32_t i = 0; i < UC_FIFO_QUEUES; i++)
-			held |= m->vcpus[v].queue[i].lock != 0;
-	return held;
-}
-
-static void step(const volatile void *address)
-{
-	(void)address;
-	if (!plan.armed)
-		return;
-	if (plan.countdown) {
-		plan.countdown--;
-		return;
-	}
-	if (!plan.pair->guest_only &&
-	    (any_lock_held(plan.scene->a) || any_lock_held(plan.scene->b)))
-		return;
-	plan.armed = false;
-	plan.pair->second(plan.scene);
-}
-
-/* Nothing is left pending or linked: only the handler clears PENDING, so all was handled. */
-static void all_handled(struct machine *m)
-{
-	run_all(m);
-	for (uint32_t port = 1; port < uc_ports_valid(&m->d); port++) {
-		struct uc_port_info info;
-
-		assert_int_equal(uc_port_info(&m->d, port, &info), 0);
-		if (info.kind == UC_PORT_FREE)
-			continue;
-		assert_false(info.pending);
-		assert_false(info.linked);
-		assert_true(times_handled(m, port) + plan.uncertain >= info.events);
-	}
-	if (m->guest.fifo && m->guest.nr_words)
-		assert_int_equal(word(m, 0), 0); /* nobody followed a HEAD that was not written */
-	assert_false(any_lock_held(m));
-}
-
-/* Returns false when the first party is done before its n-th access. */
-static bool play(const struct pair *pair, uint32_t n)
-{
-	struct scene s = {.w = world_create()};
-	bool reached;
-
-	s.a = s.w->a;
-	s.b = s.w->b;
-	pair->setup(&s);
-	plan.scene = &s;
-	plan.pair = pair;
-	plan.countdown = n;
-	plan.uncertain = 0;
-	plan.armed = true;
-	uc_step_hook = step;
-	pair->first(&s);
-	uc_step_hook = NULL;
-	reached = !plan.countdown;
-	if (plan.armed)
-		pair->second(&s);
-	plan.armed = false;
-	all_handled(s.a);
-	all_handled(s.b);
-	if (pair->check)
-		pair->check(&s);
-	world_destroy(s.w);
-	return reached;
-}
 
 static void setup_2l(struct scene *s)
 {
@@ -301,7 +197,7 @@ static void other_priority(struct scene *s)
 
 static void reopen(struct scene *s)
 {
-	plan.uncertain = 1;
+	play_uncertain = 1;
 	assert_int_equal(uc_close(&s->a->d, s->port[0]), 0);
 	s->port[2] = open_line(s->a, &s->l[2], 1);
 }
@@ -421,7 +317,7 @@ static void timer_fires(struct scene *s)
 
 static void timer_rebinds(struct scene *s)
 {
-	plan.uncertain = 1;
+	play_uncertain = 1;
 	assert_int_equal(uc_close(&s->a->d, s->port[0]), 0);
 	assert_int_equal(uc_bind_virq(&s->a->d, VIRQ_TIMER, 2, &s->port[0]), 0);
 }
@@ -479,15 +375,6 @@ static void nothing_more_came(struct scene *s)
 {
 	assert_int_equal(times_handled(s->a, s->port[0]), 1);
 }
-
-#define PAIR(setup, first, second, check)                                                          \
-	{                                                                                          \
-#first " | " #second " (" #setup ")", setup, first, second, check, false           \
-	}
-#define GUEST(setup, first, second, check)                                                         \
-	{                                                                                          \
-#first " | " #second " (" #setup ")", setup, first, second, check, true            \
-	}
 
 static const struct pair pairs[] = {
 	PAIR(setup_no_page, raise_0, page, came_once),
@@ -568,16 +455,6 @@ static const struct pair pairs[] = {
 	PAIR(setup_timer, timer_rebinds, timer_fires, timer_came_on_its_vcpu),
 };
 
-static void play_all(void **state)
-{
-	const struct pair *pair = *state;
-	uint32_t n = 0;
-
-	while (play(pair, n))
-		n++;
-	assert_true(n > 0);
-}
-
 static struct {
 	uc_g32 *tail;
 	uint32_t accesses, flip;
@@ -631,16 +508,10 @@ static void an_event_behind_a_tail_of_changing_pending_is_not_lost(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[sizeof(pairs) / sizeof(pairs[0]) + 2] = {
+	const struct CMUnitTest hostile_tests[] = {
 		TEST(a_guest_that_keeps_changing_the_tail_is_given_up_soon),
 		TEST(an_event_behind_a_tail_of_changing_pending_is_not_lost),
 	};
 
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
-		tests[i + 2] = (struct CMUnitTest){
-			.name = pairs[i].name,
-			.test_func = play_all,
-			.initial_state = (void *)(uintptr_t)&pairs[i],
-		};
-	return cmocka_run_group_tests_name("steps", tests, NULL, NULL);
+	return play_group("steps", pairs, sizeof(pairs) / sizeof(pairs[0]), hostile_tests, 2);
 }
