@@ -235,7 +235,7 @@ static void take_offline(uint32_t v)
 	for (uint32_t n = random_below(50); n; n--)
 		sched_yield();
 	drop_queues(v);
-	s.offline++;
+	inc(s.offline);
 }
 
 static void bring_online(uint32_t v)
@@ -351,10 +351,20 @@ static void raise_source(uint32_t i)
 		uc_send(&s.a->d, port);
 }
 
+/* However the threads are scheduled, a round is not over before it has had its subject. */
+static bool something_moved(void)
+{
+	uint64_t moved = 0;
+
+	for (uint32_t v = 0; v < VCPUS; v++)
+		moved += __atomic_load_n(&s.a->vcpus[v].handed_over, __ATOMIC_RELAXED);
+	return moved && get(s.offline);
+}
+
 static void *sender_thread(void *arg)
 {
 	seed_thread(100 + (uintptr_t)arg);
-	for (uint64_t i = 0; i < s.goal / SENDERS; i++) {
+	for (uint64_t i = 0; i < s.goal / SENDERS || !something_moved(); i++) {
 		raise_source(random_below(8) ? random_below(LINES)
 					     : LINES + random_below(2 * VCPUS));
 		if (random_below(64) == 0)
