@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "vmm/dev/net.h"
+#include "vmm/trace.h"
 #include "vmm/vm.h"
 
 static struct uc_vm_config config = {
@@ -15,6 +16,7 @@ static struct uc_vm_config config = {
 
 static const char *net = "none";
 static struct uc_net_config net_config;
+static const char *trace;
 
 static const struct uc_opt opts[] = {
 	{"kernel", UC_OPT_FILE, "FILE",
@@ -49,8 +51,24 @@ static const struct uc_opt opts[] = {
 	 "print the event channels' counters as JSON on stderr: at the end, and whenever the guest "
 	 "writes to I/O port 0x610",
 	 .value = &config.counters},
+	{"trace", UC_OPT_STR, "FILE",
+	 "record what happens to each event in FILE (64 MiB, the newest records), for `upcall "
+	 "trace`",
+	 .value = &trace},
 	{NULL},
 };
+
+static int open_trace(struct uc_diag *diag)
+{
+	const struct uc_trace_config to = {.path = trace,
+					   .machine = config.name ? config.name : "guest",
+					   .nr_vcpus = config.cpus,
+					   /* Network, control, watcher, and some after restarts. */
+					   .nr_lanes = config.cpus + 8,
+					   .file_bytes = UC_TRACE_BYTES};
+
+	return trace ? uc_trace_open(&to, diag) : 0;
+}
 
 static int run(int argc, char **argv, int *status, struct uc_diag *diag)
 {
@@ -67,7 +85,10 @@ static int run(int argc, char **argv, int *status, struct uc_diag *diag)
 		config.net = &net_config;
 	}
 	if (!rc)
+		rc = open_trace(diag);
+	if (!rc)
 		rc = uc_vm_run(&config, status, diag);
+	uc_trace_close();
 	uc_tap_close(&net_config.tap);
 	return rc;
 }

@@ -11,6 +11,7 @@
 
 #include <xen/vcpu.h>
 
+#include "vmm/trace.h"
 #include "vmm/vm.h"
 
 int uc_policy_parse(const char *name, enum uc_policy *policy)
@@ -120,6 +121,7 @@ void uc_routing_begin(struct uc_vm *vm)
 	else if (strcmp(affinity, "all") && !uc_vcpus_parse(affinity, vm->nr_vcpus, bits))
 		uc_domain_set_affinity(&vm->domain, bits);
 	uc_domain_set_policy(&vm->domain, policy);
+	uc_trace(UC_TRACE_POLICY, 0, 0, policy);
 }
 
 void uc_vm_set_runstate(struct uc_vm *vm, uint32_t id, uint64_t gpa)

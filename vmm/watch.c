@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vmm/routing.h"
+#include "vmm/trace.h"
 #include "vmm/vm.h"
 
 /* Looks without anything outstanding before it goes to sleep: a stream of events keeps it awake. */
@@ -53,16 +54,26 @@ static void sleep_until_kicked(struct uc_vm *vm)
 	__atomic_store_n(&w->asleep, 0, __ATOMIC_SEQ_CST);
 }
 
+static uint32_t hand_over(struct uc_vcpu *v)
+{
+	uint32_t moved = uc_vcpu_handover(v);
+
+	uc_trace(UC_TRACE_HANDOVER, v->id, 0, moved);
+	return moved;
+}
+
 /* True while the vCPU has something that it has not taken. */
 static bool look_at(struct uc_vm *vm, uint32_t id)
 {
 	struct uc_vcpu *v = &vm->evtchn_vcpus[id];
 	uint64_t since;
 
-	if (!uc_vcpu_untaken(v))
+	if (!uc_vcpu_untaken(v)) {
+		uc_trace(UC_TRACE_TAKEN, id, 0, 0);
 		return false;
+	}
 	if (uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED)
-		vm->watch.moved += uc_vcpu_handover(v);
+		vm->watch.moved += hand_over(v);
 	return uc_vcpu_untaken(v);
 }
 
@@ -71,6 +82,7 @@ static void look(struct uc_vm *vm)
 	struct uc_watch *w = &vm->watch;
 
 	w->looks++;
+	uc_trace_look(&vm->domain);
 	for (uint32_t id = 0; id < vm->nr_vcpus; id++) {
 		uint64_t bit = 1ull << (id % 64);
 

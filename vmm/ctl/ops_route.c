@@ -6,6 +6,7 @@
 
 #include "vmm/ctl/ops.h"
 #include "vmm/routing.h"
+#include "vmm/trace.h"
 
 static const struct uc_ctl_uint port_arg = {"port", 1, UC_FIFO_PORTS - 1, 0};
 
@@ -51,6 +52,7 @@ int uc_ctl_op_policy(struct uc_vm *vm, const json_t *args, json_t **result, char
 		  : uc_domain_set_policy(&vm->domain, policy);
 	if (rc)
 		return refuse(rc, port, error);
+	uc_trace(UC_TRACE_POLICY, 0, port, policy);
 	*result = json_pack("{ss}", "policy", name);
 	return 0;
 }

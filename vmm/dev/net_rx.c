@@ -18,6 +18,7 @@
 #include <xen/io/netif.h>
 
 #include "vmm/dev/net_queue.h"
+#include "vmm/dev/net_trace.h"
 
 static uint32_t data_slots(const struct uc_net_queue *q)
 {
@@ -88,8 +89,10 @@ static bool fetch(struct uc_net_queue *q)
 		if (n < (ssize_t)sizeof(q->rx_header))
 			continue;
 		q->rx_len = (uint32_t)(n - (ssize_t)sizeof(q->rx_header));
-		if (q->rx_len >= UC_NET_ETH_HEADER && adapt(q))
+		if (q->rx_len >= UC_NET_ETH_HEADER && adapt(q)) {
+			uc_net_trace_rx(q, UC_TRACE_TAP_READ);
 			return true;
+		}
 		q->rx_len = 0;
 		uc_net_count(q->stats.rx_dropped, 1);
 	}
@@ -149,8 +152,9 @@ static void deliver(struct uc_net_queue *q)
 		respond_gso(q);
 	for (uint32_t at = UC_PAGE_SIZE; at < q->rx_len; at += UC_PAGE_SIZE)
 		whole = put_piece(q, at, 0) && whole;
+	uc_net_trace_rx(q, UC_TRACE_RX_FILLED);
 	if (uc_ring_push(&q->rx)) {
-		uc_endpoint_raise(&q->rx_event->endpoint);
+		uc_net_raise_rx(q);
 		uc_net_count(q->stats.rx_raised, 1);
 	}
 	uc_net_count(q->stats.rx_packets, whole);

@@ -19,6 +19,7 @@
 #include <xen/io/netif.h>
 
 #include "vmm/dev/net_queue.h"
+#include "vmm/dev/net_trace.h"
 
 /* Between XEN_NETIF_NR_SLOTS_MIN and this many the packet is lost; old guests did that. */
 #define SLOTS_FATAL 20u
@@ -143,10 +144,12 @@ static void transmit(struct uc_net_queue *q, const struct chain *c, struct virti
 {
 	struct iovec iov[] = {{header, sizeof(*header)}, {q->tx_packet, c->len}};
 
+	uc_net_trace_tx(q, UC_TRACE_TX_TAKEN, c->len);
 	if (writev(q->config.tap_fd, iov, 2) < 0) {
 		uc_net_count(q->stats.tx_dropped, 1);
 		return;
 	}
+	uc_net_trace_tx(q, UC_TRACE_TAP_WRITE, c->len);
 	uc_net_count(q->stats.tx_packets, 1);
 	uc_net_count(q->stats.tx_bytes, c->len);
 }
@@ -186,7 +189,7 @@ static int send_one(struct uc_net_queue *q, uint32_t there)
 	respond(q, &c, rc ? NETIF_RSP_ERROR : NETIF_RSP_OKAY);
 	if (uc_ring_push(&q->tx)) {
 		uc_net_count(q->stats.tx_raised, 1);
-		uc_endpoint_raise(&q->tx_event->endpoint);
+		uc_net_raise(q->tx_event, 0);
 	}
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include "vmm/kvm/cpuid.h"
 #include "vmm/kvm/exits.h"
 #include "vmm/kvm/remote.h"
+#include "vmm/trace.h"
 
 #define MSR_MTRR_DEF_TYPE	0x2ff
 #define MTRR_ENABLED_WRITE_BACK 0xc06
@@ -151,13 +152,27 @@ static bool stopping(const struct uc_vm *vm)
 	return __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) != UC_VM_RUNNING;
 }
 
+static int run_guest(struct uc_vm_vcpu *v)
+{
+	int rc;
+
+	uc_trace(UC_TRACE_ENTER, v->id, 0, 0);
+	rc = ioctl(v->fd, KVM_RUN, 0) ? -errno : 0;
+	/* With an error the reason is that of the exit before. */
+	uc_trace(UC_TRACE_EXIT, v->id, 0, rc ? KVM_EXIT_INTR : v->run->exit_reason);
+	return rc;
+}
+
 static void *thread_main(void *arg)
 {
 	struct uc_vm_vcpu *v = arg;
+	int rc;
 
 	/* Until every vCPU has a thread (start_all): the guest could ask one that has none. */
 	pthread_mutex_lock(&v->vm->lock);
 	pthread_mutex_unlock(&v->vm->lock);
+	if (v->id == 0)
+		uc_trace(UC_TRACE_START, 0, 0, v->vm->reboots);
 	for (;;) {
 		/* First: who asks for something sets it after asking, so the next KVM_RUN returns.
 		 */
@@ -165,10 +180,11 @@ static void *thread_main(void *arg)
 		if (stopping(v->vm))
 			break;
 		uc_vcpu_serve(v);
-		if (ioctl(v->fd, KVM_RUN, 0) == 0) {
+		rc = run_guest(v);
+		if (!rc) {
 			uc_vcpu_exit(v);
-		} else if (errno != EINTR && errno != EAGAIN) {
-			uc_vm_fail(v->vm, "vCPU %u: KVM_RUN failed: %s", v->id, strerror(errno));
+		} else if (rc != -EINTR && rc != -EAGAIN) {
+			uc_vm_fail(v->vm, "vCPU %u: KVM_RUN failed: %s", v->id, strerror(-rc));
 			break;
 		}
 	}

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "vmm/kvm/vcpu.h"
+#include "vmm/trace.h"
 
 /* Guest RAM is mapped for good, so mapping a frame is arithmetic and unmapping is nothing. */
 static void *map_frame(void *ctx, struct uc_domain *d, uint64_t gfn)
@@ -25,6 +26,7 @@ static void kick(void *ctx, struct uc_vcpu *v)
 {
 	struct uc_vm *vm = ctx;
 
+	uc_trace_kick(v);
 	uc_vcpu_kick(&vm->vcpus[v->id]);
 	/* Pinned events wait where they are. */
 	if (__atomic_load_n(&vm->domain.policy, __ATOMIC_RELAXED) != UC_POLICY_PINNED)

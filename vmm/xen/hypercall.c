@@ -13,6 +13,7 @@
 
 #include "vmm/devices.h"
 #include "vmm/kvm/vcpu.h"
+#include "vmm/trace.h"
 
 typedef int64_t (*handler)(struct uc_vm_vcpu *v, const uint64_t *args);
 
@@ -58,6 +59,7 @@ int64_t uc_hc_event_channel(struct uc_vm_vcpu *v, const uint64_t *args)
 		return bytes;
 	if (uc_guest_read(v, args[1], arg, (uint64_t)bytes))
 		return -EFAULT;
+	uc_trace_op(v->id, cmd, arg);
 	rc = uc_evtchn_op(v->evtchn, cmd, arg);
 	/* The boot vCPU's control block is the first: the guest has chosen FIFO. */
 	if (!rc && cmd == EVTCHNOP_init_control && v->id == 0 && !v->vm->routing_begun) {
