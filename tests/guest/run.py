@@ -133,7 +133,8 @@ def check(test, status, stdout, stderr):
     problems += check_log(test, stdout)
     problems += check_steps(test, stdout)
     if "counters" in test.steps:
-        compared, wrong = counters.compare(stdout, stderr, moving=test.policy != "pinned")
+        unplugs = sum(int(n) for n in re.findall(r"hotplug:(\d+)", test.steps))
+        compared, wrong = counters.compare(stdout, stderr, test.policy != "pinned", unplugs)
         problems += wrong
         if compared <= test.cpus:  # of 2 for each vCPU and the host's ports
             problems.append(f"only {compared} groups of ports were compared")
