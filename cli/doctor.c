@@ -117,9 +117,9 @@ static void add_qemu(struct report *r)
 		return;
 	}
 	if (qemu.one_cpu)
-		advice = qemu.wanting ? ": good for one CPU; a newer one will be downloaded when "
+		advice = qemu.wanting ? ": good for one CPU; a better one will be downloaded when "
 					"needed"
-				      : ": good for one CPU only; needs 8.1 or newer for more";
+				      : ": good for one CPU";
 	add(r, "lab: qemu", false, "%.300s (%s)%s", qemu.path,
 	    qemu.version[0] ? qemu.version : "unknown version", advice);
 }

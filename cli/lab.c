@@ -23,8 +23,7 @@ static const struct uc_opt opts[] = {
 	{"file", UC_OPT_FILES, "FILE",
 	 "carry FILE into the lab too, under the same path; repeatable", &lab.files},
 	{"cpus", UC_OPT_UINT, "N",
-	 "CPUs of the lab's machine (default 1: with more, QEMU mixes guests' state up now and "
-	 "then)",
+	 "CPUs of the lab's machine (default: 2, or 1 where QEMU emulates no more than that well)",
 	 &lab.config.cpus, 1, 64},
 	{"memory", UC_OPT_SIZE, "SIZE", "memory of the lab's machine (default 4G)",
 	 &lab.config.memory_bytes, 512ull << 20, 1ull << 40},

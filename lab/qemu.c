@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chooses the QEMU that the lab runs on. Before 8.1, multi-threaded TCG did not lock the pages of
- * a block while translating it ("accel/tcg: Always lock pages before translation"): code that
- * another CPU patches meanwhile is entered stale, and kernels, the lab's and the guests', die of
- * that. Debian 12 has 7.2, its backports a newer one, which is fetched into the cache instead of
- * being installed. Called by session.c and cli/doctor.c.
+ * Chooses the QEMU that the lab runs on. No released one is known to emulate nested guests well on
+ * more than one CPU: before 8.1 for a race in translation, since then for the fault that
+ * qemu_fix.c repairs. So the best is a repaired copy, in the cache, of the one that Debian 12's
+ * backports have; any other is good for one CPU. Called by session.c and cli/doctor.c.
  */
 #include "lab/qemu.h"
 
@@ -15,23 +14,15 @@
 
 #include "lab/child.h"
 #include "lab/lab.h"
+#include "lab/qemu_fix.h"
 
-#define FIXED_MAJOR 8
-#define FIXED_MINOR 1
+#define PLAIN	 "qemu-system-x86_64"
+#define REPAIRED "qemu-system-x86_64.repaired"
 
 void uc_lab_qemu_version(const char *line, char version[24])
 {
 	version[0] = '\0';
 	sscanf(line, "QEMU emulator version %23[0-9.]", version);
-}
-
-bool uc_lab_qemu_one_cpu(const char *version)
-{
-	unsigned int major, minor;
-
-	if (sscanf(version, "%u.%u", &major, &minor) != 2)
-		return false;
-	return major < FIXED_MAJOR || (major == FIXED_MAJOR && minor < FIXED_MINOR);
 }
 
 static void ask_version(struct uc_lab_qemu *qemu)
@@ -42,7 +33,6 @@ static void ask_version(struct uc_lab_qemu *qemu)
 	if (uc_lab_child(argv, true, line, sizeof(line)))
 		line[0] = '\0';
 	uc_lab_qemu_version(line, qemu->version);
-	qemu->one_cpu = uc_lab_qemu_one_cpu(qemu->version);
 }
 
 static bool read_release(const char *path, char version[24])
@@ -55,14 +45,14 @@ static bool read_release(const char *path, char version[24])
 	return good;
 }
 
-static int find_cached(struct uc_lab_qemu *qemu)
+static int find_repaired(struct uc_lab_qemu *qemu)
 {
 	struct uc_lab_qemu cached = {.one_cpu = false};
 	struct uc_diag diag = {0};
 	char release[PATH_MAX];
 
 	if (uc_lab_cache_file(UC_LAB_QEMU, "release", release, &diag) ||
-	    uc_lab_cache_file(UC_LAB_QEMU, "qemu-system-x86_64", cached.path, &diag) ||
+	    uc_lab_cache_file(UC_LAB_QEMU, REPAIRED, cached.path, &diag) ||
 	    uc_lab_cache_file(UC_LAB_QEMU, "share", cached.share, &diag) ||
 	    !read_release(release, cached.version))
 		return -ENOENT;
@@ -76,22 +66,38 @@ int uc_lab_qemu_find(struct uc_lab_qemu *qemu)
 	int missing;
 
 	memset(qemu, 0, sizeof(*qemu));
-	missing = uc_lab_tool("UPCALL_QEMU", "qemu-system-x86_64", qemu->path);
+	qemu->one_cpu = true;
+	missing = uc_lab_tool("UPCALL_QEMU", PLAIN, qemu->path);
 	if (!missing)
 		ask_version(qemu);
-	if ((own && own[0]) || (!missing && !qemu->one_cpu))
+	if (own && own[0])
 		return missing;
-	if (!find_cached(qemu))
+	if (!find_repaired(qemu))
 		return 0;
-	qemu->wanting = qemu->one_cpu;
+	qemu->wanting = true;
 	return missing;
+}
+
+static int repair(struct uc_diag *why_not)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	int rc = uc_lab_cache_file(UC_LAB_QEMU, PLAIN, from, why_not);
+
+	if (rc)
+		return uc_fail(why_not, UC_EXIT_LAB_TOOL, -rc, "%s is missing", from);
+	if (!uc_lab_cache_file(UC_LAB_QEMU, REPAIRED, to, why_not))
+		return 0;
+	return uc_lab_qemu_fix(from, to, why_not);
 }
 
 int uc_lab_qemu_improve(struct uc_lab_qemu *qemu, struct uc_diag *why_not)
 {
-	int rc = qemu->wanting ? uc_lab_fetch(UC_LAB_QEMU, why_not) : 0;
+	int rc = 0;
 
-	if (qemu->wanting && !rc)
-		rc = find_cached(qemu);
-	return rc;
+	if (!qemu->wanting)
+		return 0;
+	rc = uc_lab_fetch(UC_LAB_QEMU, why_not);
+	if (!rc)
+		rc = repair(why_not);
+	return rc ? rc : find_repaired(qemu);
 }

@@ -18,12 +18,10 @@ struct uc_lab_qemu {
 
 /* What is there: $UPCALL_QEMU, or the best of PATH's and the cache's. -ENOENT: none. */
 int uc_lab_qemu_find(struct uc_lab_qemu *qemu);
-/* Download the better one if it is wanting; when that fails, what was found stays chosen. */
+/* Get the better one if it is wanting; when that fails, what was found stays chosen. */
 int uc_lab_qemu_improve(struct uc_lab_qemu *qemu, struct uc_diag *why_not);
 
 /* "QEMU emulator version 7.2.22 (Debian ...)": the number, "" when there is none. */
 void uc_lab_qemu_version(const char *line, char version[24]);
-/* Older than 8.1; "" is not. */
-bool uc_lab_qemu_one_cpu(const char *version);
 
 #endif

@@ -35,11 +35,7 @@
 
 /* The machine is up in 3 s; a loaded host with 1 of 10 of its CPU to spare still makes it. */
 #define BOOT_TIMEOUT_S 90
-/*
- * With two emulated CPUs that really run at once, no QEMU that Debian 12 has keeps guest and host
- * apart (docs/lab.md, traps). `--cpus 2` is for measurements that can be thrown away.
- */
-#define CPUS 1
+#define CPUS	       2
 /* How long a kernel that died may take to print the rest of its report. */
 #define LAST_WORDS_MS 2000
 

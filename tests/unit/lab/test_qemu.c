@@ -15,6 +15,7 @@
 
 #include "lab/lab.h"
 #include "lab/qemu.h"
+#include "lab/qemu_fix.h"
 
 static char dir[32];
 
@@ -47,7 +48,16 @@ static void put_cached(void)
 	snprintf(path, sizeof(path), "%s/cache/qemu/share", dir);
 	assert_int_equal(mkdir(path, 0755), 0);
 	put("cache/qemu/qemu-system-x86_64", "");
+	put("cache/qemu/qemu-system-x86_64.repaired", "");
 	put("cache/qemu/release", "10.0.2\n");
+}
+
+static void remove_repaired(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/cache/qemu/qemu-system-x86_64.repaired", dir);
+	assert_int_equal(remove(path), 0);
 }
 
 static void make_dir(const char *name)
@@ -100,35 +110,7 @@ static void the_version_is_read(void **state)
 	assert_int_equal(strlen(version), 23);
 }
 
-static void old_is_below_8_1(void **state)
-{
-	static const char *const old[] = {"7.2.22", "8.0.5", "0.15"};
-	static const char *const good[] = {"8.1.0", "8.2", "10.0.2", "11.1", "", "9"};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++)
-		if (!uc_lab_qemu_one_cpu(old[i]))
-			fail_msg("%s passed", old[i]);
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		if (uc_lab_qemu_one_cpu(good[i]))
-			fail_msg("%s did not pass", good[i]);
-}
-
-static void a_good_system_qemu_is_taken(void **state)
-{
-	struct uc_lab_qemu qemu;
-
-	(void)state;
-	put_system("8.1.0");
-	put_cached();
-	assert_int_equal(uc_lab_qemu_find(&qemu), 0);
-	assert_non_null(strstr(qemu.path, "/bin/qemu-system-x86_64"));
-	assert_string_equal(qemu.share, "");
-	assert_string_equal(qemu.version, "8.1.0");
-	assert_false(qemu.one_cpu || qemu.wanting);
-}
-
-static void the_cached_one_is_better_than_an_old_one(void **state)
+static void the_repaired_one_is_better_than_any(void **state)
 {
 	struct uc_lab_qemu qemu;
 
@@ -136,13 +118,64 @@ static void the_cached_one_is_better_than_an_old_one(void **state)
 	put_system("7.2.22");
 	put_cached();
 	assert_int_equal(uc_lab_qemu_find(&qemu), 0);
-	assert_non_null(strstr(qemu.path, "/cache/qemu/qemu-system-x86_64"));
+	assert_non_null(strstr(qemu.path, "/cache/qemu/qemu-system-x86_64.repaired"));
 	assert_non_null(strstr(qemu.share, "/cache/qemu/share"));
 	assert_string_equal(qemu.version, "10.0.2");
 	assert_false(qemu.one_cpu || qemu.wanting);
 }
 
-static void an_old_one_alone_is_wanting(void **state)
+static void an_unknown_build_is_not_repaired(void **state)
+{
+	struct uc_diag why_not = {0};
+	struct uc_lab_qemu qemu;
+
+	(void)state;
+	put_system("11.0.0");
+	put_cached();
+	remove_repaired();
+	assert_int_equal(uc_lab_qemu_find(&qemu), 0);
+	assert_true(qemu.one_cpu && qemu.wanting);
+	assert_int_equal(uc_lab_qemu_improve(&qemu, &why_not), -ENOENT);
+	assert_non_null(strstr(why_not.text, "not the build"));
+	assert_non_null(strstr(qemu.path, "/bin/qemu-system-x86_64"));
+	assert_true(qemu.one_cpu);
+}
+
+/* The bytes of Debian's 10.0.2, twice in `code` if asked for. */
+static void put_code(uint8_t *code, size_t at)
+{
+	static const uint8_t vmrun[] = {
+		0x44, 0x89, 0xab, 0xe0, 0x33, 0x00, 0x00, 0x89, 0xb3, 0x10, 0xd7, 0xff, 0xff, 0xc7,
+		0x83, 0xe4, 0x33, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x48, 0xc7, 0x83, 0xe8, 0x33,
+		0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xf6, 0x05, 0x9a, 0xa7, 0x3c, 0x01, 0x02, 0x0f,
+		0x85, 0x6c, 0x01, 0x00, 0x00, 0xba, 0x01, 0x00, 0x00, 0x00, 0x48, 0x89, 0xdf, 0xe8,
+	};
+
+	memcpy(code + at, vmrun, sizeof(vmrun));
+}
+
+static void the_fix_is_one_store(void **state)
+{
+	static const uint8_t no_op[] = {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00};
+	uint8_t code[300], before[300];
+
+	(void)state;
+	memset(code, 0x90, sizeof(code));
+	assert_int_equal(uc_lab_qemu_fix_code(code, sizeof(code)), -ENOENT);
+	put_code(code, 244); /* to the last byte */
+	memcpy(before, code, sizeof(code));
+	memcpy(before + 251, no_op, sizeof(no_op));
+	assert_int_equal(uc_lab_qemu_fix_code(code, sizeof(code)), 0);
+	assert_memory_equal(code, before, sizeof(code));
+	assert_int_equal(uc_lab_qemu_fix_code(code, sizeof(code)), -ENOENT); /* done already */
+	put_code(code, 0);
+	put_code(code, 100);
+	memcpy(before, code, sizeof(code));
+	assert_int_equal(uc_lab_qemu_fix_code(code, sizeof(code)), -EEXIST);
+	assert_memory_equal(code, before, sizeof(code));
+}
+
+static void any_other_alone_is_wanting(void **state)
 {
 	struct uc_lab_qemu qemu;
 
@@ -153,7 +186,7 @@ static void an_old_one_alone_is_wanting(void **state)
 	assert_true(qemu.one_cpu && qemu.wanting);
 }
 
-static void a_download_that_fails_leaves_the_old_one(void **state)
+static void a_download_that_fails_leaves_the_other(void **state)
 {
 	struct uc_diag why_not = {0};
 	struct uc_lab_qemu qemu;
@@ -216,11 +249,11 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_version_is_read),
-		cmocka_unit_test(old_is_below_8_1),
-		IN_DIR(a_good_system_qemu_is_taken),
-		IN_DIR(the_cached_one_is_better_than_an_old_one),
-		IN_DIR(an_old_one_alone_is_wanting),
-		IN_DIR(a_download_that_fails_leaves_the_old_one),
+		IN_DIR(an_unknown_build_is_not_repaired),
+		cmocka_unit_test(the_fix_is_one_store),
+		IN_DIR(the_repaired_one_is_better_than_any),
+		IN_DIR(any_other_alone_is_wanting),
+		IN_DIR(a_download_that_fails_leaves_the_other),
 		IN_DIR(a_download_that_works_replaces_it),
 		IN_DIR(the_variable_is_obeyed),
 		IN_DIR(none_at_all),
