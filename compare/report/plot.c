@@ -136,15 +136,27 @@ static void cdf_script(const struct uc_report *report, unsigned int probe, FILE 
 	curves(report, probe, "using 1:2 with steps", script);
 }
 
+/* The lowest point of any curve: one request of the most. */
+static double least_share(const struct uc_report *report, unsigned int probe)
+{
+	size_t most = report->idle[probe].pool.n;
+
+	for (unsigned int p = 0; p < report->records->about.policies; p++)
+		if (report->load[probe][p].pool.n > most)
+			most = report->load[probe][p].pool.n;
+	return most > 100 ? 1 / (double)most : 0.01;
+}
+
 static void tail_script(const struct uc_report *report, unsigned int probe, FILE *script)
 {
 	uc_plot_frame(script, 640, 400);
 	uc_plot_latency_axis(report, probe, 'x', 1, script);
 	fprintf(script,
 		"set logscale y\n"
-		"set yrange [*:1]\n"
+		"set yrange [%.3g:1]\n"
 		"set ytics ('all' 1, 'p50' 0.5, 'p90' 0.1, 'p95' 0.05, 'p99' 0.01, 'p99.9' 0.001, "
-		"'p99.99' 0.0001, 'p99.999' 0.00001)\n");
+		"'p99.99' 0.0001, 'p99.999' 0.00001)\n",
+		least_share(report, probe) * 0.8);
 	uc_plot_label(script, 'x', "latency, ms");
 	uc_plot_label(script, 'y', "requests that took at least as long");
 	curves_data(report, probe, script);
