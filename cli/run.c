@@ -52,7 +52,8 @@ static const struct uc_opt opts[] = {
 	 "writes to I/O port 0x610",
 	 .value = &config.counters},
 	{"trace", UC_OPT_STR, "FILE",
-	 "record what happens to each event in FILE (64 MiB, the newest records), for `upcall "
+	 "record what happens to each event in FILE (up to 64 MiB, the newest records), for "
+	 "`upcall "
 	 "trace`",
 	 .value = &trace},
 	{NULL},

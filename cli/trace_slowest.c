@@ -19,7 +19,12 @@ struct line {
 	uint64_t left_out;
 	bool any_states;
 	uint64_t states; /* last shown */
+	bool *involved;	 /* vCPUs that have, or had, the event */
+	uint8_t *last;	 /* per vCPU: TAKEN or WAITING, as last shown */
 };
+
+/* How far before a request its port's last raise is looked for. */
+#define LOOK_BACK 100000
 
 static const char *state_name(uint32_t state)
 {
@@ -101,6 +106,8 @@ static json_t *detail(const struct line *l, size_t at)
 		return json_sprintf("vCPUs %s", letters(l->log, r->arg, text));
 	case UC_TRACE_TAKEN:
 		return json_sprintf("vCPU %u has taken its events", r->vcpu);
+	case UC_TRACE_WAITING:
+		return json_sprintf("vCPU %u has events that it has not taken", r->vcpu);
 	case UC_TRACE_HANDOVER:
 		return detail_handover(l, at);
 	case UC_TRACE_POLICY:
@@ -111,14 +118,52 @@ static json_t *detail(const struct line *l, size_t at)
 	}
 }
 
-/* Is it part of this request's story? Looks are, when a vCPU does something else than before. */
+/* Who has the event: also after a raise that needed none of its own, it is the last one's. */
+static void note_involved(struct line *l, size_t at)
+{
+	const struct uc_trace_seen *r = &l->log->records[at];
+	int to;
+
+	if (r->kind == UC_TRACE_RAISED && r->port == l->request->port) {
+		l->involved[r->vcpu] = true;
+	} else if (r->kind == UC_TRACE_HANDOVER && l->involved[r->vcpu]) {
+		to = moved_to(l, at);
+		if (to >= 0)
+			l->involved[to] = true;
+	}
+}
+
+static void find_involved(struct line *l)
+{
+	size_t first = l->request->first, stop = first > LOOK_BACK ? first - LOOK_BACK : 0;
+
+	for (size_t i = first; i-- > stop;) {
+		const struct uc_trace_seen *r = &l->log->records[i];
+
+		if (r->kind == UC_TRACE_RAISED && r->port == l->request->port) {
+			l->involved[r->vcpu] = true;
+			return;
+		}
+	}
+}
+
+/*
+ * Is it part of this request's story? What vCPUs do is, of those that have its event; looks are
+ * when a vCPU does something else than before.
+ */
 static bool is_shown(struct line *l, const struct uc_trace_seen *r)
 {
 	switch (r->kind) {
-	case UC_TRACE_KICK:
-	case UC_TRACE_TAKEN:
 	case UC_TRACE_HANDOVER:
 	case UC_TRACE_POLICY:
+		return true;
+	case UC_TRACE_KICK: /* the raise's own, too: it comes before RAISED */
+		return l->involved[r->vcpu] || r->time_ns == l->request->kick_ns;
+	case UC_TRACE_TAKEN:
+	case UC_TRACE_WAITING:
+		if (!l->involved[r->vcpu] || l->last[r->vcpu] == r->kind)
+			return false;
+		l->last[r->vcpu] = r->kind;
 		return true;
 	case UC_TRACE_SEND:
 		return r->port == l->tx_port || r->port == l->request->port;
@@ -133,6 +178,7 @@ static void add_event(struct line *l, size_t at)
 {
 	const struct uc_trace_seen *r = &l->log->records[at];
 
+	note_involved(l, at);
 	if (!is_shown(l, r))
 		return;
 	if (r->kind == UC_TRACE_LOOK || r->kind == UC_TRACE_RAISE) {
@@ -226,8 +272,14 @@ static json_t *one(const struct uc_trace_log *log, const struct uc_trace_request
 	struct line l = {
 		.log = log, .request = q, .tx_port = answer_port(log, q), .events = json_array()};
 
-	for (size_t i = q->first; i <= q->last; i++)
+	l.involved = calloc(log->header.nr_vcpus, sizeof(*l.involved));
+	l.last = calloc(log->header.nr_vcpus, sizeof(*l.last));
+	if (l.involved && l.last)
+		find_involved(&l);
+	for (size_t i = q->first; l.involved && l.last && i <= q->last; i++)
 		add_event(&l, i);
+	free(l.involved);
+	free(l.last);
 	return json_pack("{sf so so sI so}", "at_s", (double)q->read_ns / 1e9, "stages_us",
 			 stage_times(q), "events", l.events, "left_out", (json_int_t)l.left_out,
 			 "vcpus", vcpus(log, q));

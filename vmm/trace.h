@@ -35,6 +35,7 @@ enum uc_trace_kind {
 	UC_TRACE_TAP_WRITE, /* packet: written to the tap */
 	UC_TRACE_LOOK,	    /* the watcher looks; arg: states */
 	UC_TRACE_TAKEN,	    /* the watcher found that vcpu has taken what was there */
+	UC_TRACE_WAITING,   /* the watcher found that vcpu has not; arg: a bit per priority */
 	UC_TRACE_HANDOVER,  /* the watcher took from vcpu; arg: events moved */
 	UC_TRACE_POLICY,    /* port (0: the domain's); arg: enum uc_policy */
 	UC_TRACE_KINDS,

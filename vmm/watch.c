@@ -58,7 +58,8 @@ static uint32_t hand_over(struct uc_vcpu *v)
 {
 	uint32_t moved = uc_vcpu_handover(v);
 
-	uc_trace(UC_TRACE_HANDOVER, v->id, 0, moved);
+	if (moved)
+		uc_trace(UC_TRACE_HANDOVER, v->id, 0, moved);
 	return moved;
 }
 
@@ -74,7 +75,10 @@ static bool look_at(struct uc_vm *vm, uint32_t id)
 	}
 	if (uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED)
 		vm->watch.moved += hand_over(v);
-	return uc_vcpu_untaken(v);
+	if (!uc_vcpu_untaken(v))
+		return false;
+	uc_trace(UC_TRACE_WAITING, id, 0, uc_vcpu_untaken(v));
+	return true;
 }
 
 static void look(struct uc_vm *vm)
