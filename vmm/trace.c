@@ -89,9 +89,8 @@ static void append(struct uc_trace *t, uint32_t lane, struct uc_trace_record r)
 	r.seq = (uint32_t)(n + 1);
 	memcpy(words, &r, sizeof(r));
 	__atomic_store_n(&to[3], 0, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	for (int i = 0; i < 3; i++)
-		__atomic_store_n(&to[i], words[i], __ATOMIC_RELAXED);
+	for (int i = 0; i < 3; i++) /* each after the 0 */
+		__atomic_store_n(&to[i], words[i], __ATOMIC_RELEASE);
 	__atomic_store_n(&to[3], words[3], __ATOMIC_RELEASE);
 }
 
