@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "compare/report/plot_parts.h"
 
@@ -47,45 +48,69 @@ static void shades(const struct uc_records *r, FILE *script)
 			r->window[i].phase == UC_PHASE_IDLE ? "0.05" : "0.16");
 }
 
-/* The picture's spots that are taken; the last row is for the lost. */
+/*
+ * The picture's spots, the last row for the lost: whose request came there first, so that no
+ * policy hides another throughout.
+ */
+#define FREE  0xff
+#define DRAWN 0xfe
+
 struct canvas {
+	const struct uc_records *records;
+	unsigned int probe;
 	struct uc_plot_range range;
+	int64_t first_us;
 	double length_us;
-	bool taken[COLUMNS + 1][ROWS + 1];
+	uint8_t spot[COLUMNS + 1][ROWS + 1]; /* a policy, or one of the above */
 };
 
-static bool take(struct canvas *c, double at_us, double us)
+static double us_of(const struct uc_sample *s)
 {
-	double x = at_us / c->length_us;
-	double y = isinf(us) ? 1 : log(us / c->range.low) / log(c->range.high / c->range.low);
-	bool *spot;
+	return s->latency_us == UC_LATENCY_US_LOST ? INFINITY : fmax((double)s->latency_us, 1);
+}
 
-	if (!(x >= 0 && x <= 1 && y >= 0 && y <= 1))
-		return false;
-	spot = &c->taken[(int)(x * COLUMNS)][(int)(y * ROWS)];
-	if (*spot)
-		return false;
-	*spot = true;
-	return true;
+/* NULL: the sample is not of this picture. */
+static uint8_t *spot_of(struct canvas *c, const struct uc_sample *s)
+{
+	double x = (double)(s->sent_us - c->first_us) / c->length_us, us = us_of(s);
+	double y = isinf(us) ? 1 : log(us / c->range.low) / log(c->range.high / c->range.low);
+
+	if (s->probe != c->probe || !(x >= 0 && x <= 1 && y >= 0 && y <= 1))
+		return NULL;
+	return &c->spot[(int)(x * COLUMNS)][(int)(y * ROWS)];
+}
+
+static void share_spots(struct canvas *c)
+{
+	const struct uc_records *r = c->records;
+
+	memset(c->spot, FREE, sizeof(c->spot));
+	for (size_t i = 0; i < r->samples; i++) {
+		const struct uc_window *w = uc_window_by_id(r, r->sample[i].window_id);
+		uint8_t *spot = w ? spot_of(c, &r->sample[i]) : NULL;
+
+		if (spot && *spot == FREE)
+			*spot = (uint8_t)w->policy;
+	}
 }
 
 /* Columns: s, ms, and 1 where it was lost (its place is then above all others). */
-static void time_data(const struct uc_records *r, unsigned int probe, unsigned int policy,
-		      struct canvas *c, FILE *script)
+static void time_data(struct canvas *c, unsigned int policy, FILE *script)
 {
-	int64_t first = first_us(r);
+	const struct uc_records *r = c->records;
 
 	fprintf(script, "$t%u << EOD\n", policy);
 	for (size_t i = 0; i < r->samples; i++) {
 		const struct uc_sample *s = &r->sample[i];
 		const struct uc_window *w = uc_window_by_id(r, s->window_id);
-		bool lost = s->latency_us == UC_LATENCY_US_LOST;
-		double us = lost ? INFINITY : fmax((double)s->latency_us, 1);
-		double at_us = (double)(s->sent_us - first);
+		uint8_t *spot = w && w->policy == policy ? spot_of(c, s) : NULL;
+		double us = us_of(s);
 
-		if (w && w->policy == policy && s->probe == probe && take(c, at_us, us))
-			fprintf(script, "%.4f %.6g %d\n", at_us / 1e6,
-				(lost ? c->range.high * 1.2 : us) / 1000, lost);
+		if (!spot || *spot != policy)
+			continue;
+		*spot = DRAWN;
+		fprintf(script, "%.4f %.6g %d\n", (double)(s->sent_us - c->first_us) / 1e6,
+			(isinf(us) ? c->range.high * 1.2 : us) / 1000, isinf(us) ? 1 : 0);
 	}
 	fprintf(script, "-1 1 0\n-1 1 1\nEOD\n"); /* outside: gnuplot draws no empty data */
 }
@@ -133,8 +158,12 @@ int uc_plot_time_script(const struct uc_report *report, unsigned int probe, FILE
 
 	if (!c)
 		return -ENOMEM;
+	c->records = r;
+	c->probe = probe;
 	c->range = uc_plot_range(report, probe);
+	c->first_us = first_us(r);
 	c->length_us = last_s(r) * 1e6;
+	share_spots(c);
 	uc_plot_frame(script, 1300, 400);
 	uc_plot_latency_axis(report, probe, 'y', any_lost ? 1.5 : 1, script);
 	fprintf(script, "set xrange [0:%.3f]\nunset grid\n", last_s(r));
@@ -142,7 +171,7 @@ int uc_plot_time_script(const struct uc_report *report, unsigned int probe, FILE
 	uc_plot_label(script, 'y', "latency, ms");
 	shades(r, script);
 	for (unsigned int p = 0; p < r->about.policies; p++)
-		time_data(r, probe, p, c, script);
+		time_data(c, p, script);
 	points(&r->about, last_s(r) * 1e-4, any_lost, script);
 	free(c);
 	return 0;
