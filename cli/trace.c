@@ -151,6 +151,13 @@ static void show_vcpus(const json_t *vcpus)
 	}
 }
 
+static void show_watcher(const json_t *watcher)
+{
+	if (integer(watcher, "looks"))
+		printf("    the watcher looked %lld times; %.1f µs at most before a look\n",
+		       integer(watcher, "looks"), real(watcher, "longest_gap_us"));
+}
+
 static void show_request(const json_t *request, size_t number)
 {
 	json_t *stages = json_object_get(request, "stages_us"), *us;
@@ -173,6 +180,7 @@ static void show_request(const json_t *request, size_t number)
 	if (integer(request, "left_out"))
 		printf("  (%lld events are left out)\n", integer(request, "left_out"));
 	show_vcpus(json_object_get(request, "vcpus"));
+	show_watcher(json_object_get(request, "watcher"));
 }
 
 static void show(const json_t *report)

@@ -244,6 +244,24 @@ static json_t *vcpus(const struct uc_trace_log *log, const struct uc_trace_reque
 	return rows;
 }
 
+/* A watcher that did not look could not help; its thread waits for a CPU as vCPUs do. */
+static json_t *watcher(const struct uc_trace_log *log, const struct uc_trace_request *q)
+{
+	uint64_t last_ns = q->read_ns, longest_ns = 0;
+	json_int_t looks = 0;
+
+	for (size_t i = q->first; i <= q->last; i++) {
+		const struct uc_trace_seen *r = &log->records[i];
+
+		if (r->kind != UC_TRACE_LOOK)
+			continue;
+		looks++;
+		longest_ns = r->time_ns - last_ns > longest_ns ? r->time_ns - last_ns : longest_ns;
+		last_ns = r->time_ns;
+	}
+	return json_pack("{sI sf}", "looks", looks, "longest_gap_us", (double)longest_ns / 1000);
+}
+
 /* ---- one request ---- */
 
 static uint32_t answer_port(const struct uc_trace_log *log, const struct uc_trace_request *q)
@@ -280,9 +298,9 @@ static json_t *one(const struct uc_trace_log *log, const struct uc_trace_request
 		add_event(&l, i);
 	free(l.involved);
 	free(l.last);
-	return json_pack("{sf so so sI so}", "at_s", (double)q->read_ns / 1e9, "stages_us",
+	return json_pack("{sf so so sI so so}", "at_s", (double)q->read_ns / 1e9, "stages_us",
 			 stage_times(q), "events", l.events, "left_out", (json_int_t)l.left_out,
-			 "vcpus", vcpus(log, q));
+			 "vcpus", vcpus(log, q), "watcher", watcher(log, q));
 }
 
 static int by_whole(const void *a, const void *b)

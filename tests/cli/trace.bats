@@ -71,6 +71,7 @@ has() { # has EXPRESSION: in the last command's output
 	has 'send +port 11, by vCPU 0$'
 	has 'vCPU 0: seen running 2, halted 0, preempted 0 times; 1 exits'
 	has 'vCPU 1: seen running 0, halted 0, preempted 2 times; 0 exits'
+	has 'the watcher looked 1 times; 2[0-9]{4}\.. µs at most before a look'
 }
 
 @test "only a port's requests" {
