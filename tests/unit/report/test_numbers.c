@@ -72,6 +72,18 @@ static void a_ratio_without_a_divisor_is_beyond_measure(void **state)
 	assert_ratio(-1, 1100, 200, NAN); /* no floor to measure from */
 }
 
+static void over_a_lost_floor_nothing_is_known(void **state)
+{
+	struct run run;
+	struct uc_report *report = flat_report(&run, -1, 1100, 200);
+
+	(void)state;
+	assert_us(report->idle[ICMP].q[UC_Q_P99].value, INFINITY);
+	assert_estimate(&report->load[ICMP][PINNED].excess[UC_Q_P99], NAN, NAN, NAN);
+	uc_report_free(report);
+	run_stop(&run);
+}
+
 static void a_lost_request_is_slower_than_any(void **state)
 {
 	struct uc_report *report;
@@ -224,12 +236,14 @@ static void a_change_is_from_the_first_policy(void **state)
 		run_line(&run,
 			 "{\"window\": {\"id\": %d, \"phase\": \"load\", \"policy\": \"%s\", "
 			 "\"start_us\": 0, \"end_us\": 2000000, \"vcpu_cpu_us\": 100000, "
-			 "\"vmm_cpu_us\": 0, \"competitor_cpu_us\": 0, \"work\": %d, \"upcalls\": "
+			 "\"vmm_cpu_us\": %d, \"competitor_cpu_us\": 0, \"work\": %d, \"upcalls\": "
 			 "[0, 0], \"events\": [0, %d], \"handed_over\": 0, \"watch_looks\": 0}}",
-			 i, names[i % 2], i % 2 ? 300 : 200, i % 2 ? 5 : 0);
+			 i, names[i % 2], i % 2 ? 40000 : 0, i % 2 ? 300 : 200, i % 2 ? 5 : 0);
 	report = run_report(&run, RESAMPLES);
 	assert_estimate(&report->policy[FOLLOW].change[UC_COST_WORK], 0.5, 0.5, 0.5);
 	assert_estimate(&report->policy[FOLLOW].cost[UC_COST_WORK], 3000, 3000, 3000);
+	/* From nothing there is no change in percent. */
+	assert_estimate(&report->policy[FOLLOW].cost[UC_COST_VMM_CPU], 0.02, 0.02, 0.02);
 	assert_estimate(&report->policy[FOLLOW].change[UC_COST_VMM_CPU], NAN, NAN, NAN);
 	assert_us(report->policy[FOLLOW].spread, INFINITY);
 	assert_us(report->policy[PINNED].spread, NAN);
@@ -242,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(excess_is_over_the_idle_floor),
 		cmocka_unit_test(a_ratio_without_a_divisor_is_beyond_measure),
+		cmocka_unit_test(over_a_lost_floor_nothing_is_known),
 		cmocka_unit_test(a_lost_request_is_slower_than_any),
 		cmocka_unit_test(samples_may_come_before_their_window),
 		cmocka_unit_test(whole_windows_are_drawn),
