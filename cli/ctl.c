@@ -91,7 +91,7 @@ const struct uc_command uc_cmd_ctl = {
 	.summary = "ask a running machine, or change it",
 	.details = "Machines are started by the same user; `upcall list` shows them. The ops:\n"
 		   "\n"
-		   "  status                     what it is, and upcalls per vCPU\n"
+		   "  status                     what it is, counters per vCPU, the network card\n"
 		   "  ports [from=N] [count=N]   its event channels\n"
 		   "  version                    of the program that runs it, and its ops\n"
 		   "  quit                       end it at once, as Ctrl-A x does\n"

@@ -67,6 +67,16 @@ json_t *uc_counters_handed_over(struct uc_vm *vm)
 	return per_vcpu(vm, offsetof(struct uc_vcpu, handed_over));
 }
 
+json_t *uc_counters_delivered(struct uc_vm *vm)
+{
+	json_t *values = json_array();
+
+	for (uint32_t i = 0; i < vm->nr_vcpus; i++)
+		json_array_append_new(
+			values, json_integer((json_int_t)uc_vcpu_delivered(&vm->evtchn_vcpus[i])));
+	return values;
+}
+
 static json_t *net_stats_json(const struct uc_net_stats *s)
 {
 	return json_pack(
@@ -90,7 +100,7 @@ static json_t *net_queue_json(const struct uc_net_queue_status *q)
 
 json_t *uc_counters_net(struct uc_vm *vm)
 {
-	struct uc_net *net = uc_devices_net(vm->devices);
+	struct uc_net *net = vm->devices ? uc_devices_net(vm->devices) : NULL;
 	json_t *queues = json_array();
 	struct uc_net_status status;
 
@@ -110,10 +120,11 @@ static json_t *counters_json(struct uc_vm *vm, int tag)
 {
 	uint32_t from = 1;
 
-	return json_pack("{s{si ss so so so}}", "counters", "tag", tag, "abi",
+	return json_pack("{s{si ss so so so so}}", "counters", "tag", tag, "abi",
 			 uc_domain_is_fifo(&vm->domain) ? "fifo" : "2-level", "ports",
 			 uc_counters_ports(vm, &from, UINT32_MAX), "upcalls",
-			 uc_counters_upcalls(vm), "net", uc_counters_net(vm));
+			 uc_counters_upcalls(vm), "delivered", uc_counters_delivered(vm), "net",
+			 uc_counters_net(vm));
 }
 
 void uc_counters_print(struct uc_vm *vm, int tag)

@@ -23,6 +23,8 @@ json_t *uc_counters_upcalls(struct uc_vm *vm);
 /* Events linked at each vCPU, and events taken from it again. */
 json_t *uc_counters_events(struct uc_vm *vm);
 json_t *uc_counters_handed_over(struct uc_vm *vm);
+/* Events that stayed at each vCPU for it to take: uc_vcpu_delivered(). */
+json_t *uc_counters_delivered(struct uc_vm *vm);
 /* The network card: its queues as they are connected now, the sum of those before; or null. */
 json_t *uc_counters_net(struct uc_vm *vm);
 

@@ -76,6 +76,8 @@ struct uc_queue {
 	uint32_t tail;	 /* last port linked here; may have been consumed since; 0 = none */
 	uint32_t head;	 /* what HEAD was last set to: with `next`, our own record of the list */
 	uint32_t length; /* ports linked since HEAD was set */
+	uint64_t linked; /* ever */
+	uint64_t handed_over; /* of them, taken back and linked elsewhere */
 } __attribute__((aligned(64)));
 
 struct uc_vcpu {

@@ -92,6 +92,7 @@ bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, s
 		uc_store(&d->ports[q->tail].next, port);
 	q->tail = port;
 	q->length++;
+	uc_store(&q->linked, q->linked + 1);
 	if (tail && fifo_link_tail(tail, port))
 		return false;
 

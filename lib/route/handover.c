@@ -125,6 +125,7 @@ static void claim(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, uin
 	if (uc_g32_test_and_clear(&v->control->ready, priority)) {
 		rest = sort_out(d, v, priority, max, &stay, go);
 		upcall = put_back(d, v, priority, &stay, rest, go->length);
+		uc_store(&q->handed_over, q->handed_over + go->length);
 	}
 	uc_unlock(&q->lock);
 	/* The guest may have taken the upcall, and found READY clear, while it was ours. */
@@ -183,6 +184,15 @@ uint32_t uc_vcpu_untaken(const struct uc_vcpu *v)
 	const struct uc_fifo_control_block *control = uc_load_seq(&v->control);
 
 	return control ? uc_g32_read(&control->ready) & ((1u << UC_FIFO_QUEUES) - 1) : 0;
+}
+
+uint64_t uc_vcpu_delivered(const struct uc_vcpu *v)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < UC_FIFO_QUEUES; i++)
+		sum += uc_load(&v->queue[i].linked) - uc_load(&v->queue[i].handed_over);
+	return sum;
 }
 
 static uint32_t handover(struct uc_vcpu *v, uint32_t max)

@@ -88,6 +88,8 @@ json() { # json EXPRESSION: of the output, as `j`
 	says "memory_mib: 512"
 	says "abi: 2-level"
 	says "upcalls: 0 0"
+	says "delivered: 0 0"
+	says "net: -"
 	# Aligned: all values start in one column.
 	[ "$(sed -nE 's/^([a-z][^:]*: +).*/\1/p' "$out" | awk '{ print length }' | sort -u | wc -l)" -eq 1 ]
 }

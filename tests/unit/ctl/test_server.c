@@ -239,6 +239,26 @@ static void status_tells_what_the_machine_is(void **state)
 	close(fd);
 }
 
+static void status_tells_what_was_left_with_each_vcpu(void **state)
+{
+	int fd = dial();
+	json_t *status, *delivered;
+
+	(void)state;
+	machine.vm.evtchn_vcpus[1].queue[0].linked = 1ull << 40;
+	machine.vm.evtchn_vcpus[1].queue[15].linked = 7;
+	machine.vm.evtchn_vcpus[1].queue[15].handed_over = 2;
+	status = ask(fd, STATUS);
+	delivered = json_object_get(status, "delivered");
+	assert_int_equal(json_array_size(delivered), MACHINE_VCPUS);
+	assert_int_equal(json_integer_value(json_array_get(delivered, 0)), 0);
+	assert_int_equal(json_integer_value(json_array_get(delivered, 1)), (1ull << 40) + 5);
+	/* No card here; tests/guest/shuffle looks at one. */
+	assert_true(json_is_null(json_object_get(status, "net")));
+	json_decref(status);
+	close(fd);
+}
+
 static void a_ports_row_is_the_librarys(void **state)
 {
 	int fd = dial();
@@ -731,6 +751,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(status_tells_what_the_machine_is),
+		TEST(status_tells_what_was_left_with_each_vcpu),
 		TEST(a_ports_row_is_the_librarys),
 		TEST(pages_of_ports_hold_each_once),
 		TEST(version_names_all_ops),

@@ -109,6 +109,8 @@ static void what_waits_moves_in_order(void **state)
 	assert_int_equal(untaken(a, 1), PRIO_BIT);
 	assert_int_equal(a->kicks[1], 1);
 	assert_int_equal(a->vcpus[0].handed_over, 5);
+	assert_int_equal(uc_vcpu_delivered(&a->vcpus[0]), 0);
+	assert_int_equal(uc_vcpu_delivered(&a->vcpus[1]), 5);
 	assert_string_equal(runs(a, 0), "");
 	assert_string_equal(runs(a, 1), "1:5 1:6 1:7 1:8 1:9");
 	all_is_clean(a);
