@@ -37,6 +37,8 @@ enum uc_trace_kind {
 	UC_TRACE_TAKEN,	    /* the watcher found that vcpu has taken what was there */
 	UC_TRACE_WAITING,   /* the watcher found that vcpu has not; arg: a bit per priority */
 	UC_TRACE_HANDOVER,  /* the watcher took from vcpu; arg: events moved */
+	UC_TRACE_ASLEEP,    /* the watcher sleeps until a kick, */
+	UC_TRACE_AWAKE,	    /* and runs again */
 	UC_TRACE_POLICY,    /* port (0: the domain's); arg: enum uc_policy */
 	UC_TRACE_KINDS,
 };

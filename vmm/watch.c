@@ -49,9 +49,11 @@ static void sleep_until_kicked(struct uc_vm *vm)
 	struct uc_watch *w = &vm->watch;
 
 	__atomic_store_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
+	uc_trace(UC_TRACE_ASLEEP, 0, 0, 0);
 	if (!any_kicked(w) && !ended(vm))
 		syscall(SYS_futex, &w->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
 	__atomic_store_n(&w->asleep, 0, __ATOMIC_SEQ_CST);
+	uc_trace(UC_TRACE_AWAKE, 0, 0, 0);
 }
 
 static uint32_t hand_over(struct uc_vcpu *v)
