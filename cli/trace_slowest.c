@@ -110,6 +110,10 @@ static json_t *detail(const struct line *l, size_t at)
 		return json_sprintf("vCPU %u has events that it has not taken", r->vcpu);
 	case UC_TRACE_HANDOVER:
 		return detail_handover(l, at);
+	case UC_TRACE_ASLEEP:
+		return json_string("the watcher, until a kick");
+	case UC_TRACE_AWAKE:
+		return json_string("the watcher");
 	case UC_TRACE_POLICY:
 		return json_string(r->arg < UC_POLICIES ? uc_policy_name((enum uc_policy)r->arg)
 							: "the domain's");
@@ -155,6 +159,8 @@ static bool is_shown(struct line *l, const struct uc_trace_seen *r)
 {
 	switch (r->kind) {
 	case UC_TRACE_HANDOVER:
+	case UC_TRACE_ASLEEP:
+	case UC_TRACE_AWAKE:
 	case UC_TRACE_POLICY:
 		return true;
 	case UC_TRACE_KICK: /* the raise's own, too: it comes before RAISED */

@@ -87,6 +87,17 @@ static void test_a_record_is_read_as_it_was_written(void **state)
 	uc_trace_free(&log);
 }
 
+static void test_each_kind_has_a_name_of_its_own(void **state)
+{
+	(void)state;
+	for (int i = 0; i < UC_TRACE_KINDS; i++) {
+		assert_int_not_equal(uc_trace_kind_name((enum uc_trace_kind)i)[0], 0);
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(uc_trace_kind_name((enum uc_trace_kind)i),
+						uc_trace_kind_name((enum uc_trace_kind)j));
+	}
+}
+
 static void test_a_trace_without_records_leaves_no_file(void **state)
 {
 	(void)state;
@@ -446,6 +457,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_off_records_nothing),
 		cmocka_unit_test(test_a_record_is_read_as_it_was_written),
+		cmocka_unit_test(test_each_kind_has_a_name_of_its_own),
 		cmocka_unit_test(test_a_trace_without_records_leaves_no_file),
 		cmocka_unit_test(test_threads_with_lanes_of_their_own_lose_nothing),
 		cmocka_unit_test(test_threads_that_share_lanes_lose_nothing),
