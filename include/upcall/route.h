@@ -42,8 +42,8 @@ enum uc_policy uc_port_policy(const struct uc_domain *d, uint32_t port);
 int uc_port_set_affinity(struct uc_domain *d, uint32_t port, const uint64_t *vcpus);
 /*
  * The set of ports that have none of their own. NULL: all vCPUs. May be given before the guest has
- * booted: no -ENODEV, and -EOPNOTSUPP only without memory for sets; it counts once the guest is
- * FIFO.
+ * booted: no -ENODEV while no vCPU is live, and -EOPNOTSUPP only without memory for sets; it counts
+ * once the guest is FIFO.
  */
 int uc_domain_set_affinity(struct uc_domain *d, const uint64_t *vcpus);
 /* Is `vcpu` in the port's set? */

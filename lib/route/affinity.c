@@ -61,6 +61,14 @@ static int check_set(struct uc_domain *d, const uint64_t *vcpus)
 	return any ? -XEN_ENODEV : -XEN_EINVAL;
 }
 
+static bool any_is_live(const struct uc_domain *d)
+{
+	for (uint32_t i = 0; i < d->nr_vcpus; i++)
+		if (uc_vcpu_is_live(&d->vcpus[i]))
+			return true;
+	return false;
+}
+
 int uc_port_set_affinity(struct uc_domain *d, uint32_t port, const uint64_t *vcpus)
 {
 	struct uc_port *p = uc_port_get(d, port);
@@ -117,8 +125,9 @@ int uc_domain_set_affinity(struct uc_domain *d, const uint64_t *vcpus)
 	uc_lock(&d->lock, d->host);
 	if (vcpus)
 		rc = check_set(d, vcpus);
-	if (!rc || rc == -XEN_ENODEV) { /* none live yet: the guest has not booted */
+	if (rc == -XEN_ENODEV && !any_is_live(d)) /* the guest has not booted */
 		rc = 0;
+	if (!rc) {
 		for (uint32_t i = 0; i < d->affinity_words; i++)
 			uc_store_seq(&d->default_affinity[i], vcpus ? vcpus[i] : 0);
 		uc_pass_locks(d);

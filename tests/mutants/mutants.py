@@ -3,7 +3,7 @@
 
 Invariants: 1 nothing is lost, 2 nothing is corrupted, 3 a guest cannot hurt the host, 4 per-vCPU
 events never move, 6 ordering; "ABI": a rule of Xen's ABI that guests rely on; "cost": a promise about
-locks.
+locks; "count": what status tells.
 """
 
 FIFO = "lib/evtchn/fifo.c"
@@ -318,6 +318,12 @@ MUTANTS = [
            "\tuc_vcpu_handover_all(v);\n", "\tuc_vcpu_handover(v);\n"),
     mutant("1", "a vCPU that goes does not wait for raises", PORT,
            "\tuc_pass_locks(v->domain);\n", ""),
+    mutant("5", "the machine's set may be offline", AFFINITY,
+           "if (rc == -XEN_ENODEV && !any_is_live(d))", "if (rc == -XEN_ENODEV)"),
+    mutant("5", "the machine's set must be online before the guest is there", AFFINITY,
+           "if (rc == -XEN_ENODEV && !any_is_live(d))", "if (0)"),
+    mutant("count", "what was left with a vCPU counts what was taken back", HANDOVER,
+           "q->handed_over + go->length", "q->handed_over"),
     mutant("1", "with the whole set offline, where it was last", POLICY,
            "first_candidate(d, port, route.vcpu, route.vcpu);",
            "first_candidate(d, port, route.vcpu, route.last_vcpu);"),

@@ -532,7 +532,9 @@ static void empty_and_offline_sets_are_refused(void **state)
 	assert_int_equal(uc_close(&a->d, 1 + 2), 0);
 	assert_int_equal(uc_close(&a->d, 1 + 3), 0);
 	assert_int_equal(allow(a, port, 0xc), -XEN_ENODEV);
-	assert_int_equal(raise_and_see(a, &l), 1); /* as before */
+	assert_int_equal(allow_all(a, 0xc), -XEN_ENODEV);
+	assert_true(uc_port_may_use(&a->d, 1 + VCPUS + 1, 0)); /* one without a set of its own */
+	assert_int_equal(raise_and_see(a, &l), 1);	       /* as before */
 	assert_int_equal(allow(a, port, 0x9), 0);
 	assert_int_equal(raise_and_see(a, &l), 0);
 }
