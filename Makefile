@@ -5,11 +5,12 @@ export UPCALL_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/
 BUILD := build
 UPCALL := $(BUILD)/cli/upcall
 
-.PHONY: help demo check check-quick build setup format clean
+.PHONY: help demo check check-long check-quick build setup format clean
 
 help:
 	@echo 'make demo         boot a stock 4-vCPU Linux guest and show its event channels (about a minute)'
 	@echo 'make check        all tests: units, sanitizers, mutants, command line, lab, stock guests'
+	@echo 'make check-long   what may change about events changes at random, 10 minutes on each stock kernel'
 	@echo 'make check-quick  unit tests and bad input only, without a guest'
 	@echo 'make build        build/cli/upcall'
 	@echo 'make format       clang-format over the tree'
@@ -28,6 +29,9 @@ demo: build
 
 check: build
 	@tests/check
+
+check-long: build
+	@tests/check --long
 
 check-quick: build
 	@tests/check --quick
