@@ -239,6 +239,7 @@ def run_lab(args, kernel):
                 return None, (late.stdout or b"").decode(errors="replace"), (late.stderr or b"").decode(errors="replace")
             if done.returncode != LAB_HOST:
                 break
+            print(f"# shuffle-{kernel}: the lab's machine died, trying again", flush=True)
     return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
 

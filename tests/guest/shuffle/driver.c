@@ -415,7 +415,7 @@ static void single_for(uint32_t seconds, const char *policy)
 {
 	uint64_t end_ns = traffic_turn() + seconds * 1000000000ull;
 
-	turn_ms(300); /* longer than TCP's last acknowledgement is put off */
+	turn_ms(500); /* longer than TCP's last acknowledgement is put off */
 	single();
 	set_policy(policy);
 	while (traffic_turn() < end_ns)

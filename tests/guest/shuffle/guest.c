@@ -359,7 +359,7 @@ static void counters(int tag)
 	if (ioperm(COUNTERS_PORT, 1, 1))
 		die("ioperm");
 	__atomic_store_n(&busy_on, false, __ATOMIC_RELAXED);
-	nap_ms(300); /* longer than TCP's last acknowledgement is put off */
+	nap_ms(500); /* longer than TCP's last acknowledgement is put off */
 	for (int i = 0; i < LOOKS; i++) {
 		pin(i % (int)sysconf(_SC_NPROCESSORS_CONF)); /* whoever looks is not silent */
 		nap_ms(3);
