@@ -133,14 +133,18 @@ void uc_vm_set_runstate(struct uc_vm *vm, uint32_t id, uint64_t gpa)
 
 /*
  * KVM writes "runnable" when it takes the CPU away from a vCPU that still wants it, and "running"
- * when it gives it back. A halted vCPU looks running, which is as good: it wakes at once. The guest
- * can write there too, and hurts only its own latency.
+ * when it gives it back. It takes no notice of what happens to the thread outside KVM_RUN, where it
+ * is in nobody's way only if it still has its CPU: so such a vCPU is second choice, like a blocked
+ * one. A halted vCPU looks running, which is as good: it wakes at once. The guest can write there
+ * too, and hurts only its own latency.
  */
 enum uc_run_state uc_vm_run_state(struct uc_vm *vm, const struct uc_vcpu *v, uint64_t *since)
 {
-	const struct vcpu_runstate_info *area = __atomic_load_n(&vm->vcpus[v->id].runstate,
-								__ATOMIC_ACQUIRE);
+	const struct uc_vm_vcpu *vcpu = &vm->vcpus[v->id];
+	const struct vcpu_runstate_info *area = __atomic_load_n(&vcpu->runstate, __ATOMIC_ACQUIRE);
 
+	if (!__atomic_load_n(&vcpu->inside, __ATOMIC_RELAXED))
+		return UC_VCPU_BLOCKED;
 	if (!area || __atomic_load_n(&area->state, __ATOMIC_RELAXED) != RUNSTATE_runnable)
 		return UC_VCPU_RUNNING;
 	*since = __atomic_load_n(&area->state_entry_time, __ATOMIC_RELAXED) & ~XEN_RUNSTATE_UPDATE;

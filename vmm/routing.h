@@ -3,7 +3,7 @@
  * How this VMM uses the library's routing: the policy and the affinity that the person asked for,
  * what a vCPU is doing (from the run state that KVM keeps in guest memory), and the watcher.
  *
- * The watcher is a thread that looks, every WATCH_PERIOD, at the vCPUs that were kicked and have
+ * The watcher is a thread that looks, every WATCH_PERIOD, at the vCPUs that got something and have
  * not taken what waits for them: when one is preempted, its events are handed over. It looks only
  * while there is such a vCPU, and sleeps otherwise; a kick costs it nothing while it is awake.
  */
@@ -20,8 +20,9 @@
 
 struct uc_vm;
 
-#define UC_WATCH_PERIOD_NS 500000u
-#define UC_ROUTING_WORDS   2 /* a bitmap of UC_VM_MAX_VCPUS */
+#define UC_WATCH_PERIOD_NS     500000u
+#define UC_WATCH_PERIOD_MAX_NS 4000000u
+#define UC_ROUTING_WORDS       2 /* a bitmap of UC_VM_MAX_VCPUS */
 
 /* What the command line says. */
 struct uc_routing_config {
@@ -32,9 +33,11 @@ struct uc_routing_config {
 struct uc_watch {
 	pthread_t thread;
 	bool started;
-	uint32_t asleep; /* futex */
-	uint64_t kicked[UC_ROUTING_WORDS];
-	uint64_t looks, moved; /* times it looked; events it moved */
+	uint32_t asleep;		       /* futex */
+	uint32_t fresh;			       /* something was queued since the last look */
+	uint64_t waiting[UC_ROUTING_WORDS];    /* vCPUs with something that could move */
+	uint32_t exits[64 * UC_ROUTING_WORDS]; /* of each vCPU, at the last look */
+	uint64_t looks, moved;		       /* times it looked; events it moved */
 };
 
 /* Names and lists as the command line and the control socket give them. */
@@ -58,7 +61,7 @@ void uc_vm_set_runstate(struct uc_vm *vm, uint32_t id, uint64_t gpa);
 
 int uc_watch_start(struct uc_vm *vm, struct uc_diag *diag);
 void uc_watch_join(struct uc_vm *vm); /* vm->end is set */
-/* vCPU `id` has been kicked. Any thread; does not block. */
-void uc_watch_kicked(struct uc_vm *vm, uint32_t id);
+/* Something that could move waits at vCPU `id`. Any thread; does not block. */
+void uc_watch_queued(struct uc_vm *vm, uint32_t id);
 
 #endif

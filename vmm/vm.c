@@ -27,6 +27,7 @@
 #include "vmm/devices.h"
 #include "vmm/kvm/cpuid.h"
 #include "vmm/kvm/vcpu.h"
+#include "vmm/latency.h"
 #include "vmm/xen/grants.h"
 #include "vmm/xen/host_ops.h"
 #include "vmm/xen/timer.h"
@@ -279,6 +280,7 @@ static int run_once(struct uc_vm *vm, struct uc_diag *diag)
 
 	if (!rc) {
 		rc = start_all(vm, diag);
+		uc_thread_slice(UC_SLICE_SHORT_NS); /* timers of the guest's wait for this one */
 		if (!rc)
 			serve(vm);
 		join_all(vm);

@@ -50,6 +50,8 @@ struct uc_vm_vcpu {
 	struct kvm_run *run;
 	const struct vcpu_runstate_info *runstate; /* in guest RAM, or NULL */
 	uint32_t upcall_vector;			   /* 0: the guest has not set it */
+	uint32_t inside;			   /* in KVM_RUN */
+	uint32_t exits;				   /* from it, ever */
 	pthread_t thread;
 	bool started;
 	struct uc_vcpu_call *calls; /* asked by other vCPUs (remote.h); under vm->lock */

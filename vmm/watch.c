@@ -8,22 +8,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/latency.h"
 #include "vmm/routing.h"
 #include "vmm/trace.h"
 #include "vmm/vm.h"
-
-/* Looks without anything outstanding before it goes to sleep: a stream of events keeps it awake. */
-#define IDLE_LOOKS 20
 
 static bool ended(const struct uc_vm *vm)
 {
 	return __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) != UC_VM_RUNNING;
 }
 
-static bool any_kicked(const struct uc_watch *w)
+static bool any_waiting(const struct uc_watch *w)
 {
-	return __atomic_load_n(&w->kicked[0], __ATOMIC_SEQ_CST) |
-	       __atomic_load_n(&w->kicked[1], __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&w->waiting[0], __ATOMIC_SEQ_CST) |
+	       __atomic_load_n(&w->waiting[1], __ATOMIC_SEQ_CST);
 }
 
 static void wake(struct uc_watch *w)
@@ -32,25 +30,26 @@ static void wake(struct uc_watch *w)
 	syscall(SYS_futex, &w->asleep, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-void uc_watch_kicked(struct uc_vm *vm, uint32_t id)
+void uc_watch_queued(struct uc_vm *vm, uint32_t id)
 {
 	struct uc_watch *w = &vm->watch;
 	uint64_t bit = 1ull << (id % 64);
 
-	if (!(__atomic_load_n(&w->kicked[id / 64], __ATOMIC_RELAXED) & bit))
-		__atomic_fetch_or(&w->kicked[id / 64], bit, __ATOMIC_SEQ_CST);
-	/* Pairs with sleep_until_kicked(): it says that it sleeps, then looks for kicks. */
+	if (!(__atomic_load_n(&w->waiting[id / 64], __ATOMIC_RELAXED) & bit))
+		__atomic_fetch_or(&w->waiting[id / 64], bit, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&w->fresh, 1, __ATOMIC_RELAXED);
+	/* Pairs with sleep_until_queued(): it says that it sleeps, then looks. */
 	if (__atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST))
 		wake(w);
 }
 
-static void sleep_until_kicked(struct uc_vm *vm)
+static void sleep_until_queued(struct uc_vm *vm)
 {
 	struct uc_watch *w = &vm->watch;
 
 	__atomic_store_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
 	uc_trace(UC_TRACE_ASLEEP, 0, 0, 0);
-	if (!any_kicked(w) && !ended(vm))
+	if (!any_waiting(w) && !ended(vm))
 		syscall(SYS_futex, &w->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
 	__atomic_store_n(&w->asleep, 0, __ATOMIC_SEQ_CST);
 	uc_trace(UC_TRACE_AWAKE, 0, 0, 0);
@@ -65,21 +64,41 @@ static uint32_t hand_over(struct uc_vcpu *v)
 	return moved;
 }
 
-/* True while the vCPU has something that it has not taken. */
+/*
+ * Preempted in the guest, or away from it for a whole period: then it has lost its CPU in the VMM,
+ * which KVM does not tell.
+ */
+static bool is_away(struct uc_vm *vm, uint32_t id)
+{
+	uint64_t since;
+	uint32_t exits = __atomic_load_n(&vm->vcpus[id].exits, __ATOMIC_RELAXED);
+	bool stuck = exits == vm->watch.exits[id];
+
+	vm->watch.exits[id] = exits;
+	switch (uc_vm_run_state(vm, &vm->evtchn_vcpus[id], &since)) {
+	case UC_VCPU_PREEMPTED:
+		return true;
+	case UC_VCPU_BLOCKED:
+		return stuck;
+	default:
+		return false;
+	}
+}
+
+/* True while the vCPU has something that could move. */
 static bool look_at(struct uc_vm *vm, uint32_t id)
 {
 	struct uc_vcpu *v = &vm->evtchn_vcpus[id];
-	uint64_t since;
 
-	if (!uc_vcpu_untaken(v)) {
+	if (!uc_vcpu_movable(v)) {
 		uc_trace(UC_TRACE_TAKEN, id, 0, 0);
 		return false;
 	}
-	if (uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED)
+	if (is_away(vm, id))
 		vm->watch.moved += hand_over(v);
-	if (!uc_vcpu_untaken(v))
+	if (!uc_vcpu_movable(v))
 		return false;
-	uc_trace(UC_TRACE_WAITING, id, 0, uc_vcpu_untaken(v));
+	uc_trace(UC_TRACE_WAITING, id, 0, uc_vcpu_movable(v));
 	return true;
 }
 
@@ -92,27 +111,33 @@ static void look(struct uc_vm *vm)
 	for (uint32_t id = 0; id < vm->nr_vcpus; id++) {
 		uint64_t bit = 1ull << (id % 64);
 
-		if (!(__atomic_load_n(&w->kicked[id / 64], __ATOMIC_SEQ_CST) & bit))
+		if (!(__atomic_load_n(&w->waiting[id / 64], __ATOMIC_SEQ_CST) & bit))
 			continue;
-		/* Cleared first: a kick that comes after the look sets it again. */
-		__atomic_fetch_and(&w->kicked[id / 64], ~bit, __ATOMIC_SEQ_CST);
+		/* Cleared first: what is queued after the look sets it again. */
+		__atomic_fetch_and(&w->waiting[id / 64], ~bit, __ATOMIC_SEQ_CST);
 		if (look_at(vm, id))
-			__atomic_fetch_or(&w->kicked[id / 64], bit, __ATOMIC_SEQ_CST);
+			__atomic_fetch_or(&w->waiting[id / 64], bit, __ATOMIC_SEQ_CST);
 	}
+}
+
+/* Something new is looked after soon; what has waited in vain so far is less and less pressing. */
+static uint32_t next_period_ns(struct uc_watch *w, uint32_t period_ns)
+{
+	if (__atomic_exchange_n(&w->fresh, 0, __ATOMIC_RELAXED))
+		return UC_WATCH_PERIOD_NS;
+	return period_ns < UC_WATCH_PERIOD_MAX_NS ? 2 * period_ns : UC_WATCH_PERIOD_MAX_NS;
 }
 
 static void *thread_main(void *arg)
 {
-	const struct timespec period = {.tv_nsec = UC_WATCH_PERIOD_NS};
+	struct timespec period = {.tv_nsec = UC_WATCH_PERIOD_NS};
 	struct uc_vm *vm = arg;
-	uint32_t idle = 0;
 
+	uc_thread_slice(UC_SLICE_SHORT_NS);
 	while (!ended(vm)) {
-		idle = any_kicked(&vm->watch) ? 0 : idle + 1;
-		if (idle > IDLE_LOOKS) {
-			sleep_until_kicked(vm);
-			idle = 0;
-		}
+		if (!any_waiting(&vm->watch))
+			sleep_until_queued(vm);
+		period.tv_nsec = next_period_ns(&vm->watch, (uint32_t)period.tv_nsec);
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &period, NULL);
 		look(vm);
 	}

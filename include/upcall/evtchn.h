@@ -76,6 +76,7 @@ struct uc_queue {
 	uint32_t tail;	 /* last port linked here; may have been consumed since; 0 = none */
 	uint32_t head;	 /* what HEAD was last set to: with `next`, our own record of the list */
 	uint32_t length; /* ports linked since HEAD was set */
+	bool movable;	 /* one of them, at least, belongs to the OS, not to the vCPU */
 	uint64_t linked; /* ever */
 	uint64_t handed_over; /* of them, taken back and linked elsewhere */
 } __attribute__((aligned(64)));

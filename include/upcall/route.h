@@ -58,6 +58,8 @@ bool uc_port_may_use(const struct uc_domain *d, uint32_t port, uint32_t vcpu);
 uint32_t uc_vcpu_handover(struct uc_vcpu *v);
 /* Has the guest something to take at `v`? A bit per priority. */
 uint32_t uc_vcpu_untaken(const struct uc_vcpu *v);
+/* The same, of what uc_vcpu_handover() may move: timers and IPIs do not count. */
+uint32_t uc_vcpu_movable(const struct uc_vcpu *v);
 /*
  * Events linked into the queues of `v` and left there for it to take: FIFO only. Exact while nobody
  * raises or hands over. A guest counts at most as many interrupts there; fewer when an event was

@@ -80,6 +80,7 @@ bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, s
 		    uint32_t port)
 {
 	struct uc_queue *q = &v->queue[priority];
+	bool movable;
 	uc_g32 *tail;
 
 	uc_count_load(d, v);
@@ -93,13 +94,24 @@ bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, s
 	q->tail = port;
 	q->length++;
 	uc_store(&q->linked, q->linked + 1);
+	movable = uc_route_load(&d->ports[port]).policy != UC_ROUTE_PER_VCPU;
+	uc_store(&q->movable, q->movable || movable);
 	if (tail && fifo_link_tail(tail, port))
 		return false;
 
 	q->head = port;
 	q->length = 1;
+	uc_store(&q->movable, movable);
 	uc_g32_write(&v->control->head[priority], port);
 	return !uc_g32_test_and_set(&v->control->ready, priority);
+}
+
+/* READY was set at `v` for a port of this route. No locks held. */
+void uc_fifo_announce(struct uc_domain *d, struct uc_vcpu *v, struct uc_route route)
+{
+	if (route.policy != UC_ROUTE_PER_VCPU && d->host->ops->queued)
+		d->host->ops->queued(d->host->ctx, v);
+	uc_vcpu_upcall(v);
 }
 
 enum linked {
@@ -173,7 +185,7 @@ static bool fifo_link_again(struct uc_domain *d, uint32_t port, uc_g32 *word)
 		done = link_at(d, v, route.priority, q, port, word);
 	uc_unlock(&q->lock);
 	if (done == LINKED_UPCALL)
-		uc_vcpu_upcall(v);
+		uc_fifo_announce(d, v, route);
 	return settled;
 }
 
@@ -186,7 +198,7 @@ static void fifo_link(struct uc_domain *d, uint32_t port, uc_g32 *word)
 		return;
 	v = fifo_link_moving(d, port, word);
 	if (v)
-		uc_vcpu_upcall(v);
+		uc_fifo_announce(d, v, uc_route_load(&d->ports[port]));
 }
 
 /* The word; or NULL, and the raise is remembered until the guest adds the page it lies in. */

@@ -161,7 +161,7 @@ static void deliver(struct uc_domain *d, uint32_t port)
 	uc_unlock_two(&q->lock, &old->lock);
 	uc_unlock(&p->lock);
 	if (upcall)
-		uc_vcpu_upcall(v);
+		uc_fifo_announce(d, v, route);
 }
 
 static uint32_t handover_queue(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
@@ -186,6 +186,17 @@ uint32_t uc_vcpu_untaken(const struct uc_vcpu *v)
 	return control ? uc_g32_read(&control->ready) & ((1u << UC_FIFO_QUEUES) - 1) : 0;
 }
 
+/* Hints: a queue whose last movable port the guest unlinked counts until HEAD is set again. */
+uint32_t uc_vcpu_movable(const struct uc_vcpu *v)
+{
+	uint32_t untaken = uc_vcpu_untaken(v);
+
+	for (uint32_t priority = 0; priority < UC_FIFO_QUEUES; priority++)
+		if (!uc_load(&v->queue[priority].movable))
+			untaken &= ~(1u << priority);
+	return untaken;
+}
+
 uint64_t uc_vcpu_delivered(const struct uc_vcpu *v)
 {
 	uint64_t sum = 0;
@@ -195,19 +206,19 @@ uint64_t uc_vcpu_delivered(const struct uc_vcpu *v)
 	return sum;
 }
 
-static uint32_t handover(struct uc_vcpu *v, uint32_t max)
+static uint32_t handover(struct uc_vcpu *v, uint32_t queues, uint32_t max)
 {
-	uint32_t untaken = uc_vcpu_untaken(v), moved = 0;
+	uint32_t moved = 0;
 
 	for (uint32_t priority = 0; priority < UC_FIFO_QUEUES; priority++)
-		if (untaken & (1u << priority))
+		if (queues & (1u << priority))
 			moved += handover_queue(v->domain, v, priority, max);
 	return moved;
 }
 
 uint32_t uc_vcpu_handover(struct uc_vcpu *v)
 {
-	return handover(v, HANDOVER_MAX);
+	return handover(v, uc_vcpu_movable(v), HANDOVER_MAX);
 }
 
 /*
@@ -216,5 +227,5 @@ uint32_t uc_vcpu_handover(struct uc_vcpu *v)
  */
 uint32_t uc_vcpu_handover_all(struct uc_vcpu *v)
 {
-	return handover(v, v->domain->nr_ports);
+	return handover(v, uc_vcpu_untaken(v), v->domain->nr_ports);
 }

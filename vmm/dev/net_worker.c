@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vmm/latency.h"
+
 #define EVENTS_MAX (2 * 8 + 1)
 
 /* What an epoll event says: which descriptor of which queue, in one word. */
@@ -55,6 +57,7 @@ static void *run(void *arg)
 	struct epoll_event events[EVENTS_MAX];
 	bool more = true;
 
+	uc_thread_slice(UC_SLICE_SHORT_NS);
 	for (;;) {
 		int n = epoll_wait(w->epoll_fd, events, EVENTS_MAX, more ? 0 : -1);
 

@@ -22,6 +22,7 @@
 #include "vmm/kvm/cpuid.h"
 #include "vmm/kvm/exits.h"
 #include "vmm/kvm/remote.h"
+#include "vmm/latency.h"
 #include "vmm/trace.h"
 
 #define MSR_MTRR_DEF_TYPE	0x2ff
@@ -157,7 +158,10 @@ static int run_guest(struct uc_vm_vcpu *v)
 	int rc;
 
 	uc_trace(UC_TRACE_ENTER, v->id, 0, 0);
+	__atomic_store_n(&v->inside, 1, __ATOMIC_RELAXED);
 	rc = ioctl(v->fd, KVM_RUN, 0) ? -errno : 0;
+	__atomic_store_n(&v->inside, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&v->exits, v->exits + 1, __ATOMIC_RELAXED);
 	/* With an error the reason is that of the exit before. */
 	uc_trace(UC_TRACE_EXIT, v->id, 0, rc ? KVM_EXIT_INTR : v->run->exit_reason);
 	return rc;
@@ -168,6 +172,7 @@ static void *thread_main(void *arg)
 	struct uc_vm_vcpu *v = arg;
 	int rc;
 
+	uc_thread_slice(UC_SLICE_DEFAULT);
 	/* Until every vCPU has a thread (start_all): the guest could ask one that has none. */
 	pthread_mutex_lock(&v->vm->lock);
 	pthread_mutex_unlock(&v->vm->lock);

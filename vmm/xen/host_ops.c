@@ -28,9 +28,15 @@ static void kick(void *ctx, struct uc_vcpu *v)
 
 	uc_trace_kick(v);
 	uc_vcpu_kick(&vm->vcpus[v->id]);
-	/* Pinned events wait where they are. */
+}
+
+/* Pinned events wait where they are. */
+static void queued(void *ctx, struct uc_vcpu *v)
+{
+	struct uc_vm *vm = ctx;
+
 	if (__atomic_load_n(&vm->domain.policy, __ATOMIC_RELAXED) != UC_POLICY_PINNED)
-		uc_watch_kicked(vm, v->id);
+		uc_watch_queued(vm, v->id);
 }
 
 /* No vCPU sleeps in uc_poll_begin() here: KVM answers SCHEDOP_poll itself (hypercall.c). */
@@ -56,5 +62,6 @@ const struct uc_host_ops uc_vm_host_ops = {
 	.kick = kick,
 	.wake = wake,
 	.run_state = run_state,
+	.queued = queued,
 	.relax = relax,
 };
