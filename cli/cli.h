@@ -50,7 +50,8 @@ struct uc_command {
 	int (*run)(int argc, char **argv, int *status, struct uc_diag *diag);
 };
 
-extern const struct uc_command uc_cmd_run, uc_cmd_ctl, uc_cmd_list, uc_cmd_lab, uc_cmd_doctor;
+extern const struct uc_command uc_cmd_run, uc_cmd_ctl, uc_cmd_list, uc_cmd_lab, uc_cmd_compare,
+	uc_cmd_doctor;
 extern const struct uc_command uc_cmd_trace;
 extern const struct uc_command *const uc_commands[]; /* ends with NULL */
 

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "compare/measure/host.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CGROUP	    "/sys/fs/cgroup"
+#define PERIOD_US   100000
+#define TAP_TRIES   500
+#define TAP_WAIT_NS 20000000
+#define REAL_TIME   50
+
+int uc_host_limit_cpus(unsigned int count, struct uc_diag *diag)
+{
+	cpu_set_t have, use;
+
+	CPU_ZERO(&use);
+	if (sched_getaffinity(0, sizeof(have), &have))
+		return uc_fail(diag, UC_EXIT_INTERNAL, errno, "sched_getaffinity: %s",
+			       strerror(errno));
+	for (int cpu = 0; cpu < CPU_SETSIZE && (unsigned int)CPU_COUNT(&use) < count; cpu++)
+		if (CPU_ISSET(cpu, &have))
+			CPU_SET(cpu, &use);
+	if ((unsigned int)CPU_COUNT(&use) < count)
+		return uc_fail(diag, UC_EXIT_USAGE, EINVAL,
+			       "--host-cpus %u: only %d CPUs here; give a smaller number", count,
+			       CPU_COUNT(&have));
+	if (sched_setaffinity(0, sizeof(use), &use))
+		return uc_fail(diag, UC_EXIT_INTERNAL, errno, "sched_setaffinity: %s",
+			       strerror(errno));
+	return 0;
+}
+
+/* ---- network ---- */
+
+static int set_address(int sock, const char *name, const char *address)
+{
+	struct ifreq ifr = {0};
+	struct sockaddr_in in = {.sin_family = AF_INET};
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	inet_pton(AF_INET, address, &in.sin_addr);
+	memcpy(&ifr.ifr_addr, &in, sizeof(in));
+	if (ioctl(sock, SIOCSIFADDR, &ifr))
+		return -errno;
+	inet_pton(AF_INET, "255.255.255.0", &in.sin_addr);
+	memcpy(&ifr.ifr_netmask, &in, sizeof(in));
+	return ioctl(sock, SIOCSIFNETMASK, &ifr) ? -errno : 0;
+}
+
+static int bring_up(int sock, const char *name)
+{
+	struct ifreq ifr = {0};
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (ioctl(sock, SIOCGIFFLAGS, &ifr))
+		return -errno;
+	ifr.ifr_flags |= IFF_UP;
+	return ioctl(sock, SIOCSIFFLAGS, &ifr) ? -errno : 0;
+}
+
+static int network_socket(void)
+{
+	return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+int uc_host_own_network(struct uc_diag *diag)
+{
+	int sock, rc;
+
+	if (unshare(CLONE_NEWNET))
+		return uc_fail(diag, UC_EXIT_USAGE, errno,
+			       "cannot make a network namespace (%s): run as root",
+			       strerror(errno));
+	sock = network_socket();
+	rc = bring_up(sock, "lo");
+	close(sock);
+	return rc ? uc_fail(diag, UC_EXIT_INTERNAL, -rc, "lo: %s", strerror(-rc)) : 0;
+}
+
+/* The guest's process makes the tap when it starts. */
+static int wait_for_tap(int sock, const char *tap)
+{
+	const struct timespec tick = {.tv_nsec = TAP_WAIT_NS};
+	int rc = -ENODEV;
+
+	for (int i = 0; i < TAP_TRIES && rc == -ENODEV; i++) {
+		rc = bring_up(sock, tap);
+		if (rc)
+			nanosleep(&tick, NULL);
+	}
+	return rc;
+}
+
+int uc_host_set_addresses(const char *tap, const char *const *addresses, unsigned int count,
+			  struct uc_diag *diag)
+{
+	int sock = network_socket(), rc = wait_for_tap(sock, tap);
+	char label[IFNAMSIZ];
+
+	for (unsigned int i = 0; i < count && !rc; i++) {
+		snprintf(label, sizeof(label), i ? "%.10s:%u" : "%.10s", tap, i);
+		rc = set_address(sock, label, addresses[i]);
+	}
+	close(sock);
+	return rc ? uc_fail(diag, UC_EXIT_INTERNAL, -rc, "cannot set up %s: %s", tap, strerror(-rc))
+		  : 0;
+}
+
+/* ---- CPU ---- */
+
+bool uc_host_real_time(void)
+{
+	const struct sched_param param = {.sched_priority = REAL_TIME};
+
+	return !sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+}
+
+static void quota_path(char *path, size_t size, const char *file)
+{
+	snprintf(path, size, "%s/upcall-compare-%d%s", CGROUP, (int)getpid(), file);
+}
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* A fresh lab has none mounted; elsewhere it is there, and mounting it again is refused. */
+static void mount_cgroups(void)
+{
+	if (access(CGROUP "/cgroup.controllers", F_OK))
+		mount("cgroup2", CGROUP, "cgroup2", 0, NULL);
+}
+
+static int try_quota(pid_t pid, unsigned int percent)
+{
+	char path[128], text[64];
+	int rc = write_file(CGROUP "/cgroup.subtree_control", "+cpu");
+
+	quota_path(path, sizeof(path), "");
+	if (!rc && mkdir(path, 0755))
+		rc = -errno;
+	quota_path(path, sizeof(path), "/cpu.max");
+	snprintf(text, sizeof(text), "%u %u", percent * (PERIOD_US / 100), PERIOD_US);
+	if (!rc)
+		rc = write_file(path, text);
+	quota_path(path, sizeof(path), "/cgroup.procs");
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	return rc ? rc : write_file(path, text);
+}
+
+int uc_host_set_quota(pid_t pid, unsigned int percent, struct uc_diag *diag)
+{
+	int rc;
+
+	mount_cgroups();
+	rc = try_quota(pid, percent);
+	return rc ? uc_fail(diag, UC_EXIT_INTERNAL, -rc,
+			    "cannot set a quota (%s); it needs cgroup v2 with its cpu controller "
+			    "at " CGROUP,
+			    strerror(-rc))
+		  : 0;
+}
+
+void uc_host_drop_quota(void)
+{
+	char path[128];
+
+	quota_path(path, sizeof(path), "");
+	rmdir(path);
+}
+
+/* ---- CPU times ---- */
+
+static bool read_line(int dir, const char *tid, const char *file, char *line, size_t size)
+{
+	char path[300];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", tid, file);
+	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, line, size - 1);
+	close(fd);
+	line[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+struct uc_cpu_times uc_host_cpu_times(pid_t pid)
+{
+	struct uc_cpu_times times = {0, 0};
+	char path[64], name[32], stat[128];
+	struct dirent *entry;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	while (tasks && (entry = readdir(tasks))) {
+		unsigned long long ns;
+
+		if (entry->d_name[0] == '.' ||
+		    !read_line(dirfd(tasks), entry->d_name, "comm", name, sizeof(name)) ||
+		    !read_line(dirfd(tasks), entry->d_name, "schedstat", stat, sizeof(stat)) ||
+		    sscanf(stat, "%llu", &ns) != 1)
+			continue;
+		*(strncmp(name, "vcpu", 4) ? &times.other_ns : &times.vcpu_ns) += ns;
+	}
+	if (tasks)
+		closedir(tasks);
+	return times;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The measuring half of `upcall compare`: runs where the guests run (natively, or in the lab) and
+ * writes what it finds as JSON Lines; docs/compare.md lists the records. compare/report/ reads
+ * them. Called by cli/compare.c.
+ */
+#ifndef UPCALL_COMPARE_MEASURE_MEASURE_H
+#define UPCALL_COMPARE_MEASURE_MEASURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "vmm/diag.h"
+
+#define UC_COMPARE_POLICIES_MAX 4
+
+enum uc_probe {
+	UC_PROBE_ICMP, /* the guest's kernel answers */
+	UC_PROBE_TASK, /* UDP: a task in the guest answers */
+	UC_PROBE_TCP,  /* request and response on a standing connection to a task */
+	UC_PROBE_HTTP, /* connection, request and page of a web server */
+	UC_PROBES,
+};
+
+struct uc_compare_config {
+	const char *kernel, *initrd;
+	const char *trace;   /* the target's trace file, or NULL */
+	const char *where;   /* "native" or "lab", for the record */
+	const char *version; /* of upcall, for the record */
+	unsigned int vcpus, host_cpus, competitors, seconds, window_ms, rate_hz, seed;
+	unsigned int quota_percent; /* of one CPU, for the target; 0: no quota */
+	uint64_t memory_bytes;	    /* of each guest */
+	bool idle;		    /* no busy tasks in the target */
+	const char *policies[UC_COMPARE_POLICIES_MAX + 1];
+	bool probes[UC_PROBES];
+};
+
+const char *uc_probe_name(enum uc_probe probe);
+
+/* Needs root (a network namespace, a tap). Nothing is left running or changed. */
+int uc_compare_measure(const struct uc_compare_config *config, FILE *out, struct uc_diag *diag);
+
+#endif
