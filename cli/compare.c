@@ -30,6 +30,7 @@ static struct uc_compare_config config = {
 	.version = UC_VERSION,
 	.vcpus = 4,
 	.host_cpus = 2,
+	.io_cpus = 1,
 	.competitors = 1,
 	.seconds = 75,
 	.window_ms = 1000,
@@ -51,8 +52,13 @@ static const struct uc_opt opts[] = {
 	 "/lib/modules)",
 	 &netfront},
 	{"cpus", UC_OPT_UINT, "N", "vCPUs of each guest (default: 4)", &config.vcpus, 1, 64},
-	{"host-cpus", UC_OPT_UINT, "N", "CPUs that everything shares (default: 2)",
+	{"host-cpus", UC_OPT_UINT, "N", "CPUs that the vCPUs of all guests share (default: 2)",
 	 &config.host_cpus, 1, 64},
+	{"io-cpus", UC_OPT_UINT, "N",
+	 "further CPUs for all that is no vCPU: back ends, timers, who asks; 0: they share those "
+	 "of "
+	 "the guests (default: 1)",
+	 &config.io_cpus, 0, 64},
 	{"competitors", UC_OPT_UINT, "N",
 	 "guests beside the measured one, each vCPU of theirs busy (default: 1)",
 	 &config.competitors, 0, 8},
@@ -245,7 +251,7 @@ static void make_words(struct words *w, bool lab)
 	add(w, "upcall");
 	if (lab) {
 		add(w, "lab");
-		add_number(w, "cpus", config.host_cpus);
+		add_number(w, "cpus", config.host_cpus + config.io_cpus);
 	}
 	add(w, "compare");
 	add(w, "--measure");
@@ -257,6 +263,7 @@ static void make_words(struct words *w, bool lab)
 	add_text(w, "probes", probes);
 	add_number(w, "cpus", config.vcpus);
 	add_number(w, "host-cpus", config.host_cpus);
+	add_number(w, "io-cpus", config.io_cpus);
 	add_number(w, "competitors", config.competitors);
 	if (config.quota_percent)
 		add_number(w, "quota", config.quota_percent);
@@ -428,11 +435,12 @@ static int report(const struct uc_records *r, const char *command, struct uc_dia
 /* What to type for the same again. */
 static void describe_command(char *text, size_t size)
 {
-	int n = snprintf(text, size,
-			 "upcall compare --cpus %u --host-cpus %u --competitors %u --load %s "
-			 "--policies %s --probes %s --rate %u --seconds %u --window %u --seed %u",
-			 config.vcpus, config.host_cpus, config.competitors, load, policies, probes,
-			 config.rate_hz, config.seconds, config.window_ms, config.seed);
+	int n = snprintf(
+		text, size,
+		"upcall compare --cpus %u --host-cpus %u --io-cpus %u --competitors %u --load %s "
+		"--policies %s --probes %s --rate %u --seconds %u --window %u --seed %u",
+		config.vcpus, config.host_cpus, config.io_cpus, config.competitors, load, policies,
+		probes, config.rate_hz, config.seconds, config.window_ms, config.seed);
 
 	if (config.quota_percent && n > 0 && (size_t)n < size)
 		snprintf(text + n, size - (size_t)n, " --quota %u", config.quota_percent);

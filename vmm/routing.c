@@ -3,9 +3,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/rseq.h>
 
 #include <xen/xen.h>
 
@@ -13,6 +15,9 @@
 
 #include "vmm/trace.h"
 #include "vmm/vm.h"
+
+/* A thread that serves has done its work in this time, or has itself lost the CPU. */
+#define DISPLACED_NS 2000000u
 
 int uc_policy_parse(const char *name, enum uc_policy *policy)
 {
@@ -132,6 +137,19 @@ void uc_vm_set_runstate(struct uc_vm *vm, uint32_t id, uint64_t gpa)
 }
 
 /*
+ * Whoever asks runs on a CPU, and may have taken it from a vCPU a moment ago. That one looks
+ * preempted, but it is the next to run as soon as the asker sleeps again.
+ */
+static bool is_displaced_by_us(struct uc_vm *vm, const struct uc_vm_vcpu *vcpu, uint64_t since_ns)
+{
+	const struct rseq *rseq = __atomic_load_n(&vcpu->rseq, __ATOMIC_ACQUIRE);
+
+	return rseq &&
+	       __atomic_load_n(&rseq->cpu_id, __ATOMIC_RELAXED) == (uint32_t)sched_getcpu() &&
+	       uc_kvm_clock_about_ns(&vm->kvm) < since_ns + DISPLACED_NS;
+}
+
+/*
  * KVM writes "runnable" when it takes the CPU away from a vCPU that still wants it, and "running"
  * when it gives it back. It takes no notice of what happens to the thread outside KVM_RUN, where it
  * is in nobody's way only if it still has its CPU: so such a vCPU is second choice, like a blocked
@@ -148,5 +166,5 @@ enum uc_run_state uc_vm_run_state(struct uc_vm *vm, const struct uc_vcpu *v, uin
 	if (!area || __atomic_load_n(&area->state, __ATOMIC_RELAXED) != RUNSTATE_runnable)
 		return UC_VCPU_RUNNING;
 	*since = __atomic_load_n(&area->state_entry_time, __ATOMIC_RELAXED) & ~XEN_RUNSTATE_UPDATE;
-	return UC_VCPU_PREEMPTED;
+	return is_displaced_by_us(vm, vcpu, *since) ? UC_VCPU_RUNNING : UC_VCPU_PREEMPTED;
 }

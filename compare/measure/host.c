@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -22,22 +23,37 @@
 #define TAP_WAIT_NS 20000000
 #define REAL_TIME   50
 
-int uc_host_limit_cpus(unsigned int count, struct uc_diag *diag)
+/* The first `count` CPUs of `from`, taken out of it. False: there are fewer. */
+static bool take(cpu_set_t *to, cpu_set_t *from, unsigned int count)
 {
-	cpu_set_t have, use;
+	CPU_ZERO(to);
+	for (int cpu = 0; cpu < CPU_SETSIZE && (unsigned int)CPU_COUNT(to) < count; cpu++) {
+		if (!CPU_ISSET(cpu, from))
+			continue;
+		CPU_SET(cpu, to);
+		CPU_CLR(cpu, from);
+	}
+	return (unsigned int)CPU_COUNT(to) == count;
+}
 
-	CPU_ZERO(&use);
+int uc_host_take_cpus(struct uc_host_cpus *cpus, unsigned int guests, unsigned int io,
+		      struct uc_diag *diag)
+{
+	cpu_set_t have;
+	int count;
+
 	if (sched_getaffinity(0, sizeof(have), &have))
 		return uc_fail(diag, UC_EXIT_INTERNAL, errno, "sched_getaffinity: %s",
 			       strerror(errno));
-	for (int cpu = 0; cpu < CPU_SETSIZE && (unsigned int)CPU_COUNT(&use) < count; cpu++)
-		if (CPU_ISSET(cpu, &have))
-			CPU_SET(cpu, &use);
-	if ((unsigned int)CPU_COUNT(&use) < count)
+	count = CPU_COUNT(&have);
+	if (!take(&cpus->guests, &have, guests) || !take(&cpus->io, &have, io))
 		return uc_fail(diag, UC_EXIT_USAGE, EINVAL,
-			       "--host-cpus %u: only %d CPUs here; give a smaller number", count,
-			       CPU_COUNT(&have));
-	if (sched_setaffinity(0, sizeof(use), &use))
+			       "%u CPUs for guests and %u for I/O are more than the %d here; give "
+			       "smaller numbers to --host-cpus and --io-cpus",
+			       guests, io, count);
+	if (!io)
+		cpus->io = cpus->guests;
+	if (sched_setaffinity(0, sizeof(cpus->io), &cpus->io))
 		return uc_fail(diag, UC_EXIT_INTERNAL, errno, "sched_setaffinity: %s",
 			       strerror(errno));
 	return 0;
@@ -208,26 +224,54 @@ static bool read_line(int dir, const char *tid, const char *file, char *line, si
 	return n > 0;
 }
 
-struct uc_cpu_times uc_host_cpu_times(pid_t pid)
+/* Calls `each` for every thread of `pid`. */
+static void for_each_thread(pid_t pid,
+			    void (*each)(void *ctx, int tasks, const char *tid, bool is_vcpu),
+			    void *ctx)
 {
-	struct uc_cpu_times times = {0, 0};
-	char path[64], name[32], stat[128];
+	char path[64], name[32];
 	struct dirent *entry;
 	DIR *tasks;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	tasks = opendir(path);
-	while (tasks && (entry = readdir(tasks))) {
-		unsigned long long ns;
-
-		if (entry->d_name[0] == '.' ||
-		    !read_line(dirfd(tasks), entry->d_name, "comm", name, sizeof(name)) ||
-		    !read_line(dirfd(tasks), entry->d_name, "schedstat", stat, sizeof(stat)) ||
-		    sscanf(stat, "%llu", &ns) != 1)
-			continue;
-		*(strncmp(name, "vcpu", 4) ? &times.other_ns : &times.vcpu_ns) += ns;
-	}
+	while (tasks && (entry = readdir(tasks)))
+		if (entry->d_name[0] != '.' &&
+		    read_line(dirfd(tasks), entry->d_name, "comm", name, sizeof(name)))
+			each(ctx, dirfd(tasks), entry->d_name, !strncmp(name, "vcpu", 4));
 	if (tasks)
 		closedir(tasks);
+}
+
+static void place_thread(void *ctx, int tasks, const char *tid, bool is_vcpu)
+{
+	const struct uc_host_cpus *cpus = ctx;
+	const cpu_set_t *set = is_vcpu ? &cpus->guests : &cpus->io;
+
+	(void)tasks;
+	sched_setaffinity(atoi(tid), sizeof(*set), set);
+}
+
+void uc_host_place(const struct uc_host_cpus *cpus, pid_t pid)
+{
+	for_each_thread(pid, place_thread, (void *)cpus);
+}
+
+static void add_times(void *ctx, int tasks, const char *tid, bool is_vcpu)
+{
+	struct uc_cpu_times *times = ctx;
+	unsigned long long ns;
+	char stat[128];
+
+	if (read_line(tasks, tid, "schedstat", stat, sizeof(stat)) &&
+	    sscanf(stat, "%llu", &ns) == 1)
+		*(is_vcpu ? &times->vcpu_ns : &times->other_ns) += ns;
+}
+
+struct uc_cpu_times uc_host_cpu_times(pid_t pid)
+{
+	struct uc_cpu_times times = {0, 0};
+
+	for_each_thread(pid, add_times, &times);
 	return times;
 }

@@ -3,6 +3,7 @@
 #ifndef UPCALL_COMPARE_MEASURE_HOST_H
 #define UPCALL_COMPARE_MEASURE_HOST_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,8 +14,19 @@ struct uc_cpu_times {
 	uint64_t vcpu_ns, other_ns; /* threads that are vCPUs, and the rest */
 };
 
-/* This process, and those that it starts, run on the first `count` of its CPUs. -errno, `diag`. */
-int uc_host_limit_cpus(unsigned int count, struct uc_diag *diag);
+/* The CPUs of a comparison: some for vCPUs, others for all that serves them. */
+struct uc_host_cpus {
+	cpu_set_t guests, io;
+};
+
+/*
+ * Take `guests` and then `io` of the CPUs that this process may use; it runs on those for I/O from
+ * now on, or with none of these on those of the guests. -errno, `diag`.
+ */
+int uc_host_take_cpus(struct uc_host_cpus *cpus, unsigned int guests, unsigned int io,
+		      struct uc_diag *diag);
+/* Put the threads of a guest's process where they belong. */
+void uc_host_place(const struct uc_host_cpus *cpus, pid_t pid);
 /* A network of this process's own, so that addresses and rules of the host's do not matter. */
 int uc_host_own_network(struct uc_diag *diag);
 /* Wait until the tap is there and give it the addresses. */

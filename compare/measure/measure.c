@@ -39,6 +39,7 @@ struct run {
 	FILE *out;
 	struct uc_machine machines[1 + COMPETITORS_MAX]; /* [0] is the target */
 	uint32_t nr_machines, nr_windows, asked;
+	struct uc_host_cpus cpus;
 	struct uc_echo echo;
 	int control;
 	uint64_t begin_ns, random;
@@ -290,6 +291,7 @@ static int boot(struct run *r, struct uc_diag *diag)
 		rc = start(r, i ? "competitor" : "target", diag);
 		if (!rc)
 			rc = uc_machine_wait_ready(&r->machines[i], BOOT_S, diag);
+		uc_host_place(&r->cpus, r->machines[i].pid);
 		if (i)
 			kill(r->machines[i].pid, SIGSTOP);
 	}
@@ -324,7 +326,7 @@ int uc_compare_measure(const struct uc_compare_config *config, FILE *out, struct
 	*r = (struct run){.config = config, .out = out, .control = -1, .random = config->seed};
 	r->echo.epoll_fd = -1;
 	uc_record_about(out, config);
-	rc = uc_host_limit_cpus(config->host_cpus, diag);
+	rc = uc_host_take_cpus(&r->cpus, config->host_cpus, config->io_cpus, diag);
 	if (!rc)
 		rc = uc_host_own_network(diag);
 	if (!rc)

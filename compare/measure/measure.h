@@ -28,7 +28,7 @@ struct uc_compare_config {
 	const char *trace;   /* the target's trace file, or NULL */
 	const char *where;   /* "native" or "lab", for the record */
 	const char *version; /* of upcall, for the record */
-	unsigned int vcpus, host_cpus, competitors, seconds, window_ms, rate_hz, seed;
+	unsigned int vcpus, host_cpus, io_cpus, competitors, seconds, window_ms, rate_hz, seed;
 	unsigned int quota_percent; /* of one CPU, for the target; 0: no quota */
 	uint64_t memory_bytes;	    /* of each guest */
 	bool idle;		    /* no busy tasks in the target */

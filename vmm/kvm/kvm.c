@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/boot/layout.h"
@@ -137,6 +138,30 @@ int uc_kvm_clock_ns(const struct uc_kvm *kvm, uint64_t *now_ns)
 		return -errno;
 	*now_ns = clock.clock;
 	return 0;
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Both clocks are corrected to the same time; in this time they part by half a millisecond at most.
+ */
+#define CLOCK_GOOD_FOR_NS 1000000000u
+
+uint64_t uc_kvm_clock_about_ns(struct uc_kvm *kvm)
+{
+	uint64_t now_ns = monotonic_ns(), exact_ns;
+
+	if (now_ns - __atomic_load_n(&kvm->clock_noted_ns, __ATOMIC_RELAXED) > CLOCK_GOOD_FOR_NS &&
+	    !uc_kvm_clock_ns(kvm, &exact_ns)) {
+		__atomic_store_n(&kvm->clock_offset_ns, exact_ns - now_ns, __ATOMIC_RELAXED);
+		__atomic_store_n(&kvm->clock_noted_ns, now_ns, __ATOMIC_RELAXED);
+	}
+	return now_ns + __atomic_load_n(&kvm->clock_offset_ns, __ATOMIC_RELAXED);
 }
 
 int uc_kvm_xen_attr(const struct uc_kvm *kvm, uint16_t type, uint64_t value)

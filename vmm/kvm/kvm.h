@@ -19,6 +19,7 @@ struct uc_kvm {
 	uint32_t vcpu_mmap_bytes;
 	uint32_t next_slot;
 	struct kvm_cpuid2 *cpuid; /* what KVM supports */
+	uint64_t clock_noted_ns, clock_offset_ns; /* see uc_kvm_clock_about_ns() */
 };
 
 int uc_kvm_open(struct uc_kvm *kvm, struct uc_diag *diag);
@@ -32,6 +33,8 @@ int uc_kvm_map_ram(struct uc_kvm *kvm, const struct uc_mem *mem, struct uc_diag 
 int uc_kvm_signal(const struct uc_kvm *kvm, uint32_t apic_id, uint8_t vector);
 /* The guest's system time: what its pvclock shows now. */
 int uc_kvm_clock_ns(const struct uc_kvm *kvm, uint64_t *now_ns);
+/* The same to half a millisecond, mostly without asking KVM. Any thread. */
+uint64_t uc_kvm_clock_about_ns(struct uc_kvm *kvm);
 
 /* KVM_XEN_HVM_SET_ATTR and KVM_XEN_VCPU_SET_ATTR; -errno. */
 int uc_kvm_xen_attr(const struct uc_kvm *kvm, uint16_t type, uint64_t value);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/rseq.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@
 
 #define MSR_MTRR_DEF_TYPE	0x2ff
 #define MTRR_ENABLED_WRITE_BACK 0xc06
+#define STACK_BYTES		(1u << 20)
 
 /* Flat 32-bit segments, protected mode, no paging: the PVH entry (xen/arch-x86/hvm/start_info.h).
  */
@@ -134,6 +136,8 @@ void uc_vcpu_destroy(struct uc_vm_vcpu *v)
 		close(v->fd);
 	if (v->timer_fd >= 0)
 		close(v->timer_fd);
+	if (v->stack)
+		munmap(v->stack, STACK_BYTES);
 }
 
 static void on_signal(int number)
@@ -173,6 +177,10 @@ static void *thread_main(void *arg)
 	int rc;
 
 	uc_thread_slice(UC_SLICE_DEFAULT);
+	if (__rseq_size)
+		__atomic_store_n(&v->rseq,
+				 (const void *)((char *)__builtin_thread_pointer() + __rseq_offset),
+				 __ATOMIC_RELEASE);
 	/* Until every vCPU has a thread (start_all): the guest could ask one that has none. */
 	pthread_mutex_lock(&v->vm->lock);
 	pthread_mutex_unlock(&v->vm->lock);
@@ -196,6 +204,25 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
+static int start_thread(struct uc_vm_vcpu *v)
+{
+	pthread_attr_t attr;
+	int rc;
+
+	v->stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	if (v->stack == MAP_FAILED) {
+		v->stack = NULL;
+		return errno;
+	}
+	pthread_attr_init(&attr);
+	rc = pthread_attr_setstack(&attr, v->stack, STACK_BYTES);
+	if (!rc)
+		rc = pthread_create(&v->thread, &attr, thread_main, v);
+	pthread_attr_destroy(&attr);
+	return rc;
+}
+
 /* All signals but ours are for the control thread. */
 int uc_vcpu_start(struct uc_vm_vcpu *v, struct uc_diag *diag)
 {
@@ -206,7 +233,7 @@ int uc_vcpu_start(struct uc_vm_vcpu *v, struct uc_diag *diag)
 	sigfillset(&all);
 	sigdelset(&all, SIGUSR1);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&v->thread, NULL, thread_main, v);
+	rc = start_thread(v);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc)
 		return uc_fail(diag, UC_EXIT_INTERNAL, rc, "cannot start the thread of vCPU %u: %s",
