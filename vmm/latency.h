@@ -7,12 +7,21 @@
 #ifndef UPCALL_VMM_LATENCY_H
 #define UPCALL_VMM_LATENCY_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-#define UC_SLICE_SHORT_NS 100000u /* the shortest that the kernel takes */
+#define UC_SLICE_SHORT_NS 100000u  /* the shortest that the kernel takes */
+#define UC_SLICE_VCPU_NS  3000000u /* of a vCPU whose events follow */
 #define UC_SLICE_DEFAULT  0u
 
-/* For the calling thread; one that it starts afterwards has the same. */
-void uc_thread_slice(uint32_t slice_ns);
+/* For thread `tid`, 0 for the calling one; a thread that it starts afterwards has the same. */
+void uc_thread_slice(pid_t tid, uint32_t slice_ns);
+/*
+ * Have the scheduler look at once whether `tid`, which waits for a CPU, is the one to run: it is if
+ * it has had less than its share lately and asks for a shorter slice than who runs. It gets no more
+ * than its share by that. False when this process may not (it takes CAP_SYS_NICE).
+ */
+bool uc_thread_nudge(pid_t tid);
 
 #endif

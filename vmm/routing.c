@@ -13,6 +13,7 @@
 
 #include <xen/vcpu.h>
 
+#include "vmm/latency.h"
 #include "vmm/trace.h"
 #include "vmm/vm.h"
 
@@ -112,6 +113,42 @@ int uc_routing_check(const struct uc_routing_config *config, uint32_t nr_vcpus,
 	return 0;
 }
 
+void uc_routing_set_slice(const struct uc_vm_vcpu *v)
+{
+	bool follows = __atomic_load_n(&v->vm->domain.policy, __ATOMIC_RELAXED) == UC_POLICY_FOLLOW;
+	pid_t tid = __atomic_load_n(&v->tid, __ATOMIC_ACQUIRE);
+
+	if (tid)
+		uc_thread_slice(tid, follows ? UC_SLICE_VCPU_NS : UC_SLICE_DEFAULT);
+}
+
+int uc_routing_set_policy(struct uc_vm *vm, enum uc_policy policy)
+{
+	int rc = uc_domain_set_policy(&vm->domain, policy);
+
+	for (uint32_t i = 0; i < vm->nr_vcpus && !rc; i++)
+		uc_routing_set_slice(&vm->vcpus[i]);
+	return rc;
+}
+
+/*
+ * Pinned events wait where they are. One that follows goes to a waiting vCPU only when none runs;
+ * then the scheduler is asked to look whether it is that one's turn.
+ */
+void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v)
+{
+	uint32_t policy = __atomic_load_n(&vm->domain.policy, __ATOMIC_RELAXED);
+	pid_t tid = __atomic_load_n(&vm->vcpus[v->id].tid, __ATOMIC_ACQUIRE);
+	uint64_t since;
+
+	if (policy == UC_POLICY_PINNED)
+		return;
+	uc_watch_queued(vm, v->id);
+	if (policy == UC_POLICY_FOLLOW && tid &&
+	    uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED)
+		uc_thread_nudge(tid);
+}
+
 void uc_routing_begin(struct uc_vm *vm)
 {
 	const struct uc_routing_config *config = &vm->config->routing;
@@ -125,7 +162,7 @@ void uc_routing_begin(struct uc_vm *vm)
 		policy = UC_POLICY_PINNED;
 	else if (strcmp(affinity, "all") && !uc_vcpus_parse(affinity, vm->nr_vcpus, bits))
 		uc_domain_set_affinity(&vm->domain, bits);
-	uc_domain_set_policy(&vm->domain, policy);
+	uc_routing_set_policy(vm, policy);
 	uc_trace(UC_TRACE_POLICY, 0, 0, policy);
 }
 

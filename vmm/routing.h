@@ -19,6 +19,7 @@
 #include "vmm/diag.h"
 
 struct uc_vm;
+struct uc_vm_vcpu;
 
 #define UC_WATCH_PERIOD_NS     500000u
 #define UC_WATCH_PERIOD_MAX_NS 4000000u
@@ -53,6 +54,13 @@ int uc_routing_check(const struct uc_routing_config *config, uint32_t nr_vcpus,
 		     struct uc_diag *diag);
 /* The guest has chosen the FIFO ABI: what was asked for holds from now on. Any vCPU thread. */
 void uc_routing_begin(struct uc_vm *vm);
+
+/* uc_domain_set_policy(), and what goes with it: with `follow`, vCPUs ask for short time slices. */
+int uc_routing_set_policy(struct uc_vm *vm, enum uc_policy policy);
+/* For one vCPU, by the policy there is; when its thread starts. */
+void uc_routing_set_slice(const struct uc_vm_vcpu *v);
+/* Something that could move is queued at `v`: see that it is not forgotten there. Any thread. */
+void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v);
 
 /* host_ops.c */
 enum uc_run_state uc_vm_run_state(struct uc_vm *vm, const struct uc_vcpu *v, uint64_t *since);

@@ -280,7 +280,7 @@ static int run_once(struct uc_vm *vm, struct uc_diag *diag)
 
 	if (!rc) {
 		rc = start_all(vm, diag);
-		uc_thread_slice(UC_SLICE_SHORT_NS); /* timers of the guest's wait for this one */
+		uc_thread_slice(0, UC_SLICE_SHORT_NS); /* timers of the guest's wait for this one */
 		if (!rc)
 			serve(vm);
 		join_all(vm);

@@ -133,7 +133,7 @@ static void *thread_main(void *arg)
 	struct timespec period = {.tv_nsec = UC_WATCH_PERIOD_NS};
 	struct uc_vm *vm = arg;
 
-	uc_thread_slice(UC_SLICE_SHORT_NS);
+	uc_thread_slice(0, UC_SLICE_SHORT_NS);
 	while (!ended(vm)) {
 		if (!any_waiting(&vm->watch))
 			sleep_until_queued(vm);

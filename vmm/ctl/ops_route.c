@@ -49,7 +49,7 @@ int uc_ctl_op_policy(struct uc_vm *vm, const json_t *args, json_t **result, char
 		policy = UC_POLICIES;
 	}
 	rc = port ? uc_port_set_policy(&vm->domain, port, policy)
-		  : uc_domain_set_policy(&vm->domain, policy);
+		  : uc_routing_set_policy(vm, policy);
 	if (rc)
 		return refuse(rc, port, error);
 	uc_trace(UC_TRACE_POLICY, 0, port, policy);

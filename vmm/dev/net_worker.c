@@ -57,7 +57,7 @@ static void *run(void *arg)
 	struct epoll_event events[EVENTS_MAX];
 	bool more = true;
 
-	uc_thread_slice(UC_SLICE_SHORT_NS);
+	uc_thread_slice(0, UC_SLICE_SHORT_NS);
 	for (;;) {
 		int n = epoll_wait(w->epoll_fd, events, EVENTS_MAX, more ? 0 : -1);
 

@@ -18,7 +18,7 @@ struct uc_kvm {
 	int vm_fd; /* the machine */
 	uint32_t vcpu_mmap_bytes;
 	uint32_t next_slot;
-	struct kvm_cpuid2 *cpuid; /* what KVM supports */
+	struct kvm_cpuid2 *cpuid;		  /* what KVM supports */
 	uint64_t clock_noted_ns, clock_offset_ns; /* see uc_kvm_clock_about_ns() */
 };
 

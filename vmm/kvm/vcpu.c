@@ -176,7 +176,8 @@ static void *thread_main(void *arg)
 	struct uc_vm_vcpu *v = arg;
 	int rc;
 
-	uc_thread_slice(UC_SLICE_DEFAULT);
+	__atomic_store_n(&v->tid, gettid(), __ATOMIC_RELEASE);
+	uc_routing_set_slice(v);
 	if (__rseq_size)
 		__atomic_store_n(&v->rseq,
 				 (const void *)((char *)__builtin_thread_pointer() + __rseq_offset),

@@ -30,13 +30,9 @@ static void kick(void *ctx, struct uc_vcpu *v)
 	uc_vcpu_kick(&vm->vcpus[v->id]);
 }
 
-/* Pinned events wait where they are. */
 static void queued(void *ctx, struct uc_vcpu *v)
 {
-	struct uc_vm *vm = ctx;
-
-	if (__atomic_load_n(&vm->domain.policy, __ATOMIC_RELAXED) != UC_POLICY_PINNED)
-		uc_watch_queued(vm, v->id);
+	uc_routing_queued(ctx, v);
 }
 
 /* No vCPU sleeps in uc_poll_begin() here: KVM answers SCHEDOP_poll itself (hypercall.c). */
