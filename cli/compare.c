@@ -25,16 +25,23 @@
 
 #define WORD_MAX 24
 
+/* An emulated machine takes about 100 times as long to handle an event as a real one. */
+#define LAB_HOST_SLICE_MS 200
+#define LAB_SLICE_MS	  25
+#define SLICE_MS	  3
+#define SLICE_UNSET	  UINT_MAX
+
 static struct uc_compare_config config = {
 	.where = "native",
 	.version = UC_VERSION,
 	.vcpus = 4,
 	.host_cpus = 2,
 	.io_cpus = 1,
+	.slice_ms = SLICE_UNSET,
 	.competitors = 1,
 	.seconds = 75,
-	.window_ms = 1000,
-	.rate_hz = 100,
+	.window_ms = 2000,
+	.rate_hz = 20,
 	.seed = 1,
 	.memory_bytes = 256ull << 20,
 };
@@ -59,6 +66,13 @@ static const struct uc_opt opts[] = {
 	 "of "
 	 "the guests (default: 1)",
 	 &config.io_cpus, 0, 64},
+	{"host-slice", UC_OPT_UINT, "MS",
+	 "base time slice of the host's scheduler meanwhile (default: natively as it is, in the "
+	 "lab "
+	 "200: what is emulated is so much slower than a CPU)",
+	 &config.host_slice_ms, 1, 1000},
+	{"slice", UC_OPT_UINT, "MS", "as for `upcall run` (default: 3, in the lab 25)",
+	 &config.slice_ms, 0, 100},
 	{"competitors", UC_OPT_UINT, "N",
 	 "guests beside the measured one, each vCPU of theirs busy (default: 1)",
 	 &config.competitors, 0, 8},
@@ -73,12 +87,12 @@ static const struct uc_opt opts[] = {
 	 "icmp (the guest's kernel answers), task (a task in it does, over UDP), tcp (request and "
 	 "response on a connection), http (pages of a web server) (default: icmp,task)",
 	 &probes},
-	{"rate", UC_OPT_UINT, "HZ", "requests in a second, at random times (default: 100)",
+	{"rate", UC_OPT_UINT, "HZ", "requests in a second, at random times (default: 20)",
 	 &config.rate_hz, 1, 100000},
 	{"seconds", UC_OPT_UINT, "N",
 	 "time to measure, a fifth of it for the idle floor (default: 75)", &config.seconds, 1,
 	 86400},
-	{"window", UC_OPT_UINT, "MS", "time between changes of the policy (default: 1000)",
+	{"window", UC_OPT_UINT, "MS", "time between changes of the policy (default: 2000)",
 	 &config.window_ms, 100, 60000},
 	{"seed", UC_OPT_UINT, "N", "of the random times and orders (default: 1)", &config.seed, 0,
 	 UINT32_MAX},
@@ -264,6 +278,9 @@ static void make_words(struct words *w, bool lab)
 	add_number(w, "cpus", config.vcpus);
 	add_number(w, "host-cpus", config.host_cpus);
 	add_number(w, "io-cpus", config.io_cpus);
+	if (config.host_slice_ms)
+		add_number(w, "host-slice", config.host_slice_ms);
+	add_number(w, "slice", config.slice_ms);
 	add_number(w, "competitors", config.competitors);
 	if (config.quota_percent)
 		add_number(w, "quota", config.quota_percent);
@@ -273,6 +290,14 @@ static void make_words(struct words *w, bool lab)
 	add_number(w, "seed", config.seed);
 	add(w, "--memory");
 	add(w, "%lluM", (unsigned long long)(config.memory_bytes >> 20));
+}
+
+static void choose_slices(bool in_lab)
+{
+	if (in_lab && !config.host_slice_ms)
+		config.host_slice_ms = LAB_HOST_SLICE_MS;
+	if (config.slice_ms == SLICE_UNSET)
+		config.slice_ms = in_lab ? LAB_SLICE_MS : SLICE_MS;
 }
 
 static bool needs_lab(void)
@@ -359,7 +384,7 @@ static int judge_child(pid_t pid, int *status, struct uc_diag *diag)
 		       "the measurement ended with status %d", *status);
 }
 
-static int measure(struct uc_records *r, int *status, struct uc_diag *diag)
+static int measure(struct uc_records *r, bool in_lab, int *status, struct uc_diag *diag)
 {
 	FILE *keep = NULL, *from;
 	struct words *w = calloc(1, sizeof(*w));
@@ -368,7 +393,7 @@ static int measure(struct uc_records *r, int *status, struct uc_diag *diag)
 
 	if (!w)
 		return -ENOMEM;
-	make_words(w, needs_lab());
+	make_words(w, in_lab);
 	if (records && !(keep = fopen(records, "we"))) {
 		free(w);
 		return uc_fail(diag, UC_EXIT_USAGE, errno, "--records %s: %s", records,
@@ -438,10 +463,13 @@ static void describe_command(char *text, size_t size)
 	int n = snprintf(
 		text, size,
 		"upcall compare --cpus %u --host-cpus %u --io-cpus %u --competitors %u --load %s "
-		"--policies %s --probes %s --rate %u --seconds %u --window %u --seed %u",
+		"--policies %s --probes %s --rate %u --seconds %u --window %u --seed %u --slice %u",
 		config.vcpus, config.host_cpus, config.io_cpus, config.competitors, load, policies,
-		probes, config.rate_hz, config.seconds, config.window_ms, config.seed);
+		probes, config.rate_hz, config.seconds, config.window_ms, config.seed,
+		config.slice_ms);
 
+	if (config.host_slice_ms && n > 0 && (size_t)n < size)
+		n += snprintf(text + n, size - (size_t)n, " --host-slice %u", config.host_slice_ms);
 	if (config.quota_percent && n > 0 && (size_t)n < size)
 		snprintf(text + n, size - (size_t)n, " --quota %u", config.quota_percent);
 }
@@ -449,17 +477,19 @@ static void describe_command(char *text, size_t size)
 static int compare(int *status, struct uc_diag *diag)
 {
 	struct uc_records *r = uc_records_new();
+	bool in_lab = needs_lab();
 	char command[1024];
 	int rc;
 
 	if (!r)
 		return -ENOMEM;
+	choose_slices(in_lab);
 	describe_command(command, sizeof(command));
 	rc = find_kernel(diag);
 	if (!rc)
 		rc = find_initrd(diag);
 	if (!rc)
-		rc = measure(r, status, diag);
+		rc = measure(r, in_lab, status, diag);
 	drop_initrd();
 	if (!rc)
 		rc = uc_records_finish(r, diag);

@@ -12,6 +12,7 @@ static struct uc_vm_config config = {
 	.append = "console=hvc0",
 	.cpus = 1,
 	.memory_bytes = 512ull << 20,
+	.routing.slice_ms = 3,
 };
 
 static const char *net = "none";
@@ -44,6 +45,11 @@ static const struct uc_opt opts[] = {
 	 "the vCPUs that may get devices' events: all (the default), guest (only the one the guest "
 	 "bound it to), or a list such as 0,2-3",
 	 .value = &config.routing.affinity},
+	{"slice", UC_OPT_UINT, "MS",
+	 "time slice that vCPUs ask the host for while events follow, so that one that gets an "
+	 "event "
+	 "runs soon; 0: none (default: 3; Linux 6.12 or newer)",
+	 .value = &config.routing.slice_ms, .min = 0, .max = 100},
 	{"no-reboot", UC_OPT_FLAG, NULL,
 	 "exit with status 10 when the guest reboots, instead of restarting it",
 	 .value = &config.no_reboot},

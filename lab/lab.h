@@ -18,7 +18,7 @@
 #define UC_LAB_QEMU   "qemu"
 
 struct uc_lab_config {
-	unsigned int cpus; /* 0: two, or one where QEMU emulates no more than that well */
+	unsigned int cpus; /* 0: one */
 	uint64_t memory_bytes;
 	const char *log_path; /* keeps the machine's console log, or NULL */
 	/* Told once, before the machine starts, when it is less than was hoped for; one line. */

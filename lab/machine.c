@@ -69,7 +69,12 @@ static void add_machine(struct argv *argv, const struct uc_lab_qemu *qemu,
 	add(argv, "%s", qemu->path);
 	if (qemu->share[0])
 		add_option(argv, "-L", qemu->share);
-	add_option(argv, "-accel", "tcg,thread=multi");
+	/*
+	 * One thread emulates all CPUs in turns: it changes them at each interrupt and each PAUSE,
+	 * which is often enough, costs one CPU of the host's, and is the only way that has never
+	 * mixed up guests (docs/lab.md, Traps).
+	 */
+	add_option(argv, "-accel", "tcg,thread=single");
 	/*
 	 * QEMU 7.2 does not intercept XSETBV for a nested guest, so KVM never learns the guest's
 	 * XCR0 and gives it inconsistent state sizes (Linux warns) and the wrong XCR0 to run with.

@@ -35,7 +35,6 @@
 
 /* The machine is up in 3 s; a loaded host with 1 of 10 of its CPU to spare still makes it. */
 #define BOOT_TIMEOUT_S 90
-#define CPUS	       2
 /* How long a kernel that died may take to print the rest of its report. */
 #define LAST_WORDS_MS 2000
 
@@ -422,23 +421,21 @@ static int require_tools(struct session *s, struct uc_diag *diag)
 	return 0;
 }
 
-/* An older QEMU is no reason to refuse: with one CPU it is as good as any. */
-static void choose_cpus(struct session *s, struct uc_lab_config *config)
+/* Any QEMU is good for one CPU; for more, one that is not the repaired one gets a warning. */
+static void choose_qemu(struct session *s, struct uc_lab_config *config)
 {
 	struct uc_diag why_not = {0};
 	char line[sizeof(why_not.text) + 128];
-	int len;
 
-	uc_lab_qemu_improve(&s->qemu, &why_not);
-	if (config->cpus)
+	if (!config->cpus)
+		config->cpus = 1;
+	if (config->cpus == 1)
 		return;
-	config->cpus = s->qemu.one_cpu ? 1 : CPUS;
+	uc_lab_qemu_improve(&s->qemu, &why_not);
 	if (!s->qemu.one_cpu || !config->notice)
 		return;
-	len = snprintf(line, sizeof(line), "one CPU only: QEMU %s is unreliable with more",
-		       s->qemu.version);
-	if (why_not.text[0])
-		snprintf(line + len, sizeof(line) - (size_t)len, ", and %s", why_not.text);
+	snprintf(line, sizeof(line), "QEMU %s is unreliable with more than one CPU%s%s",
+		 s->qemu.version, why_not.text[0] ? ", and " : "", why_not.text);
 	config->notice(line);
 }
 
@@ -454,7 +451,7 @@ static int prepare(struct session *s, struct uc_lab_config *config, const struct
 	if (!rc)
 		rc = open_log(s, config->log_path, diag);
 	if (!rc)
-		choose_cpus(s, config);
+		choose_qemu(s, config);
 	return rc;
 }
 

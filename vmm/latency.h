@@ -11,8 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define UC_SLICE_SHORT_NS 100000u  /* the shortest that the kernel takes */
-#define UC_SLICE_VCPU_NS  3000000u /* of a vCPU whose events follow */
+#define UC_SLICE_SHORT_NS 100000u /* the shortest that the kernel takes */
 #define UC_SLICE_DEFAULT  0u
 
 /* For thread `tid`, 0 for the calling one; a thread that it starts afterwards has the same. */

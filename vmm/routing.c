@@ -119,7 +119,8 @@ void uc_routing_set_slice(const struct uc_vm_vcpu *v)
 	pid_t tid = __atomic_load_n(&v->tid, __ATOMIC_ACQUIRE);
 
 	if (tid)
-		uc_thread_slice(tid, follows ? UC_SLICE_VCPU_NS : UC_SLICE_DEFAULT);
+		uc_thread_slice(tid, follows ? v->vm->config->routing.slice_ms * 1000000
+					     : UC_SLICE_DEFAULT);
 }
 
 int uc_routing_set_policy(struct uc_vm *vm, enum uc_policy policy)

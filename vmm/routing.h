@@ -27,8 +27,9 @@ struct uc_vm_vcpu;
 
 /* What the command line says. */
 struct uc_routing_config {
-	const char *policy;   /* a policy's name, or NULL: follow */
-	const char *affinity; /* "all", "guest", or a list of vCPUs; NULL: all */
+	const char *policy;    /* a policy's name, or NULL: follow */
+	const char *affinity;  /* "all", "guest", or a list of vCPUs; NULL: all */
+	unsigned int slice_ms; /* that vCPUs ask for when events follow; 0: the kernel's choice */
 };
 
 struct uc_watch {

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BASE_SLICE  "/sys/kernel/debug/sched/base_slice_ns"
 #define CGROUP	    "/sys/fs/cgroup"
 #define PERIOD_US   100000
 #define TAP_TRIES   500
@@ -204,6 +205,43 @@ void uc_host_drop_quota(void)
 
 	quota_path(path, sizeof(path), "");
 	rmdir(path);
+}
+
+/* ---- the scheduler ---- */
+
+static char old_slice[32]; /* "" when it was not changed */
+
+static void read_slice(void)
+{
+	FILE *file = fopen(BASE_SLICE, "re");
+
+	if (!file)
+		return;
+	if (!fgets(old_slice, sizeof(old_slice), file))
+		old_slice[0] = '\0';
+	fclose(file);
+}
+
+int uc_host_set_base_slice(unsigned int slice_ms, struct uc_diag *diag)
+{
+	char text[32];
+	int rc;
+
+	if (!slice_ms) {
+		if (old_slice[0])
+			write_file(BASE_SLICE, old_slice);
+		return 0;
+	}
+	if (access(BASE_SLICE, W_OK))
+		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	read_slice();
+	snprintf(text, sizeof(text), "%u", slice_ms * 1000000);
+	rc = write_file(BASE_SLICE, text);
+	return rc ? uc_fail(diag, UC_EXIT_USAGE, -rc,
+			    "--host-slice: cannot write " BASE_SLICE " (%s); it needs root and a "
+			    "kernel with debugfs",
+			    strerror(-rc))
+		  : 0;
 }
 
 /* ---- CPU times ---- */

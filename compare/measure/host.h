@@ -35,6 +35,12 @@ int uc_host_set_addresses(const char *tap, const char *const *addresses, unsigne
 /* From now on this thread gets a CPU at once; its children do not. False: it may not. */
 bool uc_host_real_time(void);
 
+/*
+ * The base slice of the host's scheduler, for all its tasks; 0 puts back what was there. It needs
+ * debugfs, which is mounted where it is not. -errno, `diag`.
+ */
+int uc_host_set_base_slice(unsigned int slice_ms, struct uc_diag *diag);
+
 /* Process `pid` gets at most `percent` of one CPU from now on. -errno, `diag`. */
 int uc_host_set_quota(pid_t pid, unsigned int percent, struct uc_diag *diag);
 /* Remove what that made; the process has ended. */

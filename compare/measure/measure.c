@@ -329,11 +329,14 @@ int uc_compare_measure(const struct uc_compare_config *config, FILE *out, struct
 	rc = uc_host_take_cpus(&r->cpus, config->host_cpus, config->io_cpus, diag);
 	if (!rc)
 		rc = uc_host_own_network(diag);
+	if (!rc && config->host_slice_ms)
+		rc = uc_host_set_base_slice(config->host_slice_ms, diag);
 	if (!rc)
 		rc = run_all(r, diag);
 	for (uint32_t i = r->nr_machines; i > 0; i--)
 		uc_machine_stop(&r->machines[i - 1]);
 	uc_host_drop_quota();
+	uc_host_set_base_slice(0, diag);
 	if (rc)
 		uc_record_error(out, diag);
 	else
