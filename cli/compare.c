@@ -371,17 +371,18 @@ static int read_records(struct uc_records *r, FILE *from, FILE *keep, struct uc_
 	return rc;
 }
 
-/* Of a child that ended badly and sent no record that says why: its status is ours. */
+/* 1 when the child ended badly and has said why itself: its status is ours. */
 static int judge_child(pid_t pid, int *status, struct uc_diag *diag)
 {
 	int how;
 
 	waitpid(pid, &how, 0);
-	if (WIFEXITED(how) && !WEXITSTATUS(how))
-		return 0;
-	*status = WIFEXITED(how) ? WEXITSTATUS(how) : UC_EXIT_INTERNAL;
-	return uc_fail(diag, (enum uc_exit) * status, ECHILD,
-		       "the measurement ended with status %d", *status);
+	if (WIFEXITED(how)) {
+		*status = WEXITSTATUS(how);
+		return *status != 0;
+	}
+	return uc_fail(diag, UC_EXIT_INTERNAL, ECHILD, "the measurement was ended by signal %d",
+		       WTERMSIG(how));
 }
 
 static int measure(struct uc_records *r, bool in_lab, int *status, struct uc_diag *diag)
@@ -496,7 +497,23 @@ static int compare(int *status, struct uc_diag *diag)
 	if (!rc)
 		rc = report(r, command, diag);
 	uc_records_free(r);
-	return rc;
+	return rc < 0 ? rc : 0;
+}
+
+static int check_file(const char *option, const char *path, struct uc_diag *diag)
+{
+	if (!path || !access(path, R_OK))
+		return 0;
+	return uc_fail(diag, UC_EXIT_USAGE, errno, "--%s %s: %s", option, path, strerror(errno));
+}
+
+static int check_files(struct uc_diag *diag)
+{
+	int rc = check_file("kernel", config.kernel, diag);
+
+	if (!rc)
+		rc = check_file("initrd", config.initrd, diag);
+	return rc ? rc : check_file("netfront", netfront, diag);
 }
 
 static int run(int argc, char **argv, int *status, struct uc_diag *diag)
@@ -504,8 +521,9 @@ static int run(int argc, char **argv, int *status, struct uc_diag *diag)
 	struct uc_diag why = {0};
 	int rc = parse_words(diag);
 
-	if (!rc && argc)
-		rc = uc_fail(diag, UC_EXIT_USAGE, EINVAL, "%s: only options are expected", argv[0]);
+	(void)argc, (void)argv;
+	if (!rc)
+		rc = check_files(diag);
 	if (rc || !only_measure)
 		return rc ? rc : compare(status, diag);
 	if (!config.kernel || !config.initrd)

@@ -8,6 +8,7 @@ refused a packet by the library's own counters.
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -96,6 +97,14 @@ def check(status, output):
     return problems
 
 
+def run_and_save(args, case):
+    start = time.monotonic()
+    status, output = run_case(args, *case)
+    with open(os.path.join(args.logs, f"{case[0]}.out"), "w") as log:
+        log.write(output)
+    return case[0], check(status, output), time.monotonic() - start
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--upcall", required=True, help="the program under test")
@@ -110,19 +119,18 @@ def main():
              for k, cpus in CASES]
     cases = [case for case in cases if re.search(args.only, case[0])]
     failed = 0
-    for number, (name, kernel_dir, cpus) in enumerate(cases, 1):
-        start = time.monotonic()
-        status, output = run_case(args, name, kernel_dir, cpus)
-        problems = check(status, output)
-        with open(os.path.join(args.logs, f"{name}.out"), "w") as log:
-            log.write(output)
-        failed += bool(problems)
-        print(f"{'not ok' if problems else 'ok'} {number}/{len(cases)} guest {name} "
-              f"({time.monotonic() - start:.0f} s)", flush=True)
-        for problem in problems[:20]:
-            print(f"#   {problem}")
-        if problems:
-            print(f"#   log: {args.logs}/{name}.out", flush=True)
+    # A lab is one busy CPU of the host's.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = [pool.submit(run_and_save, args, case) for case in cases]
+        for number, result in enumerate(concurrent.futures.as_completed(results), 1):
+            name, problems, seconds = result.result()
+            failed += bool(problems)
+            report = [f"{'not ok' if problems else 'ok'} {number}/{len(cases)} guest {name} "
+                      f"({seconds:.0f} s)"]
+            report += [f"#   {problem}" for problem in problems[:20]]
+            if problems:
+                report.append(f"#   log: {args.logs}/{name}.out")
+            print("\n".join(report), flush=True)
     return 1 if failed else 0
 
 

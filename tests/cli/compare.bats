@@ -1,0 +1,43 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Bad input of `upcall compare`: one line each, status 2, nothing left in $TMPDIR.
+
+load common
+
+refused() { # refused WORDS ARG...: status 2 and one line with these words
+	local words=$1
+	shift
+	run_upcall compare "$@"
+	[ "$status" -eq 2 ]
+	[ "$(wc -l <"$err")" -eq 1 ]
+	grep -q -- "$words" "$err"
+	[ -z "$(ls -A "$TMPDIR")" ]
+}
+
+@test "unknown, doubled and missing policies and probes" {
+	refused "--policies best: give up to 4 of pinned" --policies best
+	refused "follow is there twice" --policies follow,follow
+	refused "--policies , : give" --policies ", "
+	refused "--probes smtp: give some of icmp" --probes smtp
+	refused "--probes ,: give some" --probes ,
+}
+
+@test "loads, numbers and words that are none" {
+	refused "--load heavy: give busy or idle" --load heavy
+	refused "--rate 0" --rate 0
+	refused "--cpus" --cpus x
+	refused "unexpected argument now" now
+	refused "--measure needs --kernel and --initrd" --measure
+}
+
+@test "a kernel that is not there" {
+	refused "nonexistent" --kernel /nonexistent
+	touch kernel
+	refused "/nonexistent/initrd" --kernel kernel --initrd /nonexistent/initrd
+	refused "/nonexistent/driver" --kernel kernel --netfront /nonexistent/driver
+}
+
+@test "records that cannot be written are refused before anything is measured" {
+	touch kernel
+	refused "--records /nonexistent/file" --kernel kernel --initrd kernel --records /nonexistent/file
+}
