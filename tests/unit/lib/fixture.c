@@ -39,6 +39,14 @@ static void kick(void *ctx, struct uc_vcpu *v)
 		w->on_kick(m, v->id);
 }
 
+static void queued(void *ctx, struct uc_vcpu *v)
+{
+	struct machine *m = (struct machine *)v->domain;
+
+	(void)ctx;
+	__atomic_fetch_add(&m->queued[v->id], 1, __ATOMIC_SEQ_CST);
+}
+
 static void wake(void *ctx, struct uc_vcpu *v)
 {
 	struct machine *m = (struct machine *)v->domain;
@@ -74,6 +82,7 @@ static const struct uc_host_ops host_ops = {
 	.kick = kick,
 	.wake = wake,
 	.run_state = run_state,
+	.queued = queued,
 	.relax = relax,
 };
 

@@ -43,7 +43,7 @@ struct machine {
 	uint32_t maps[FRAMES];
 	struct uc_guest guest;
 	struct uc_guest_vcpu gv[VCPUS];
-	uint32_t kicks[VCPUS], wakes[VCPUS];
+	uint32_t kicks[VCPUS], wakes[VCPUS], queued[VCPUS];
 	uint32_t astray; /* see strict */
 	/* What the host answers to run_state(). */
 	enum uc_run_state state[VCPUS];

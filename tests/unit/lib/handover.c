@@ -125,6 +125,42 @@ static void nothing_waits_nothing_moves(void **state)
 	assert_int_equal(a->kicks[0] + a->kicks[1], 0);
 }
 
+/* Line 0 is of the OS; a timer at the default priority shares its queue. */
+static void only_the_os_s_own_is_movable(void **state)
+{
+	struct machine *a = start(state, 2);
+	uint32_t timer;
+
+	assert_int_equal(uc_bind_virq(&a->d, VIRQ_TIMER, 0, &timer), 0);
+	assert_int_equal(uc_virq_raise(&a->vcpus[0], VIRQ_TIMER), 0);
+	assert_int_equal(untaken(a, 0), PRIO_BIT);
+	assert_int_equal(uc_vcpu_movable(&a->vcpus[0]), 0);
+	assert_int_equal(a->queued[0], 0);
+	assert_int_equal(hand_over(a, 0, 1), 0);
+	assert_int_equal(untaken(a, 0), PRIO_BIT); /* not even claimed */
+	only_runs(a, 0);
+	raise_lines(0, 1);
+	assert_int_equal(uc_vcpu_movable(&a->vcpus[0]), PRIO_BIT);
+	assert_int_equal(hand_over(a, 0, 1), 1);
+	assert_int_equal(a->queued[1], 1); /* it is at the head of an empty queue there */
+	run_all(a);
+	/* The next list begins without it. */
+	assert_int_equal(uc_virq_raise(&a->vcpus[0], VIRQ_TIMER), 0);
+	assert_int_equal(uc_vcpu_movable(&a->vcpus[0]), 0);
+	run_all(a);
+}
+
+/* Also when v has an upcall on its way already, so that no kick() tells the host. */
+static void the_host_is_told_of_what_could_move(void **state)
+{
+	struct machine *a = start(state, 1);
+
+	a->gv[0].info->upcall_pending.raw = 1;
+	raise_lines(0, 1);
+	assert_int_equal(a->kicks[0], 0);
+	assert_int_equal(a->queued[0], 1);
+}
+
 static void a_domain_without_queues_has_nothing_to_move(void **state)
 {
 	struct machine *a = ((struct world *)*state)->a;
@@ -951,6 +987,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_waits_moves_in_order),
 		TEST(nothing_waits_nothing_moves),
+		TEST(only_the_os_s_own_is_movable),
+		TEST(the_host_is_told_of_what_could_move),
 		TEST(a_domain_without_queues_has_nothing_to_move),
 		TEST(who_runs_keeps_what_waits),
 		TEST(what_stays_keeps_its_order_and_ready),
