@@ -8,7 +8,7 @@ UPCALL := $(BUILD)/cli/upcall
 .PHONY: help demo check check-long check-quick build setup format clean
 
 help:
-	@echo 'make demo         boot a stock 4-vCPU Linux guest and show its event channels (about a minute)'
+	@echo 'make demo         boot a stock 4-vCPU Linux guest, show its event channels, compare policies (4 minutes)'
 	@echo 'make check        all tests: units, sanitizers, mutants, command line, lab, stock guests'
 	@echo 'make check-long   what may change about events changes at random, 10 minutes on each stock kernel'
 	@echo 'make check-quick  unit tests and bad input only, without a guest'
