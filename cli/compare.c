@@ -26,9 +26,9 @@
 #define WORD_MAX 24
 
 /* An emulated machine takes about 100 times as long to handle an event as a real one. */
-#define LAB_HOST_SLICE_MS 200
-#define LAB_SLICE_MS	  25
-#define SLICE_MS	  3
+#define LAB_HOST_SLICE_MS 300
+#define LAB_SLICE_MS	  100
+#define SLICE_MS	  1
 #define SLICE_UNSET	  UINT_MAX
 
 static struct uc_compare_config config = {
@@ -69,9 +69,9 @@ static const struct uc_opt opts[] = {
 	{"host-slice", UC_OPT_UINT, "MS",
 	 "base time slice of the host's scheduler meanwhile (default: natively as it is, in the "
 	 "lab "
-	 "200: what is emulated is so much slower than a CPU)",
+	 "300: what is emulated is so much slower than a CPU)",
 	 &config.host_slice_ms, 1, 1000},
-	{"slice", UC_OPT_UINT, "MS", "as for `upcall run` (default: 3, in the lab 25)",
+	{"slice", UC_OPT_UINT, "MS", "as for `upcall run` (default: 1, in the lab 100)",
 	 &config.slice_ms, 0, 100},
 	{"competitors", UC_OPT_UINT, "N",
 	 "guests beside the measured one, each vCPU of theirs busy (default: 1)",

@@ -12,7 +12,7 @@ static struct uc_vm_config config = {
 	.append = "console=hvc0",
 	.cpus = 1,
 	.memory_bytes = 512ull << 20,
-	.routing.slice_ms = 3,
+	.routing.slice_ms = 1,
 };
 
 static const char *net = "none";
@@ -48,7 +48,7 @@ static const struct uc_opt opts[] = {
 	{"slice", UC_OPT_UINT, "MS",
 	 "time slice that vCPUs ask the host for while events follow, so that one that gets an "
 	 "event "
-	 "runs soon; 0: none (default: 3; Linux 6.12 or newer)",
+	 "runs soon; 0: none (default: 1; Linux 6.12 or newer)",
 	 .value = &config.routing.slice_ms, .min = 0, .max = 100},
 	{"no-reboot", UC_OPT_FLAG, NULL,
 	 "exit with status 10 when the guest reboots, instead of restarting it",
