@@ -27,6 +27,10 @@ void uc_probe_title(const char *probe, char *text, size_t size)
 		what = ": answered by the guest's kernel";
 	else if (!strcmp(probe, "task"))
 		what = ": answered by a task in the guest";
+	else if (!strcmp(probe, "tcp"))
+		what = ": answered by a task in the guest, on a standing connection";
+	else if (!strcmp(probe, "http"))
+		what = ": a page of a web server in the guest, a connection each";
 	snprintf(text, size, "%s%s", probe, what);
 }
 

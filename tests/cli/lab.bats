@@ -174,7 +174,7 @@ teardown() {
 	leaves_nothing
 }
 
-@test "an old QEMU gets one CPU, or what was asked for" {
+@test "a QEMU that was asked for gets one CPU, or what was asked for and a warning" {
 	real=$("$UPCALL" doctor | sed -n 's/^  lab: qemu  *\(.*\) (.*/\1/p')
 	put_program old <<-EOF
 		[ "\$1" != --version ] || { echo "QEMU emulator version 8.0.5 (x)"; exit; }
@@ -183,10 +183,10 @@ teardown() {
 	export UPCALL_QEMU=$BATS_TEST_TMPDIR/bin/old
 	run_upcall lab --exec nproc
 	[ "$(cat "$out")" -eq 1 ]
-	[ "$(cat "$err")" = "upcall lab: one CPU only: QEMU 8.0.5 is unreliable with more" ]
+	[ ! -s "$err" ]
 	run_upcall lab --cpus 2 --exec nproc
 	[ "$(cat "$out")" -eq 2 ]
-	[ ! -s "$err" ]
+	[ "$(cat "$err")" = "upcall lab: QEMU 8.0.5 is unreliable with more than one CPU" ]
 }
 
 @test "--cpus and --memory are what the machine has" {
