@@ -5,13 +5,14 @@ export UPCALL_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/
 BUILD := build
 UPCALL := $(BUILD)/cli/upcall
 
-.PHONY: help demo check check-long check-quick build setup format clean
+.PHONY: help bench demo check check-long check-quick build setup format clean
 
 help:
 	@echo 'make demo         boot a stock 4-vCPU Linux guest, show its event channels, compare policies (4 minutes)'
 	@echo 'make check        all tests: units, sanitizers, mutants, command line, lab, stock guests'
 	@echo 'make check-long   what may change about events changes at random, 10 minutes on each stock kernel'
 	@echo 'make check-quick  unit tests and bad input only, without a guest'
+	@echo 'make bench        all comparisons of bench/scenarios, into docs/results.md (about 40 minutes)'
 	@echo 'make build        build/cli/upcall'
 	@echo 'make format       clang-format over the tree'
 	@echo 'make clean        remove the build folders (downloads stay in $(UPCALL_CACHE))'
@@ -26,6 +27,9 @@ build: setup
 
 demo: build
 	@tools/demo --upcall $(UPCALL) --kernel $(UPCALL_CACHE)/kernel-6.12/vmlinuz --initrd $(BUILD)/tests/guest/guest.cpio
+
+bench: build
+	@bench/scenarios/run --upcall $(UPCALL)
 
 check: build
 	@tests/check
