@@ -176,7 +176,7 @@ void uc_vm_set_runstate(struct uc_vm *vm, uint32_t id, uint64_t gpa)
 
 /*
  * Whoever asks runs on a CPU, and may have taken it from a vCPU a moment ago. That one looks
- * preempted, but it is the next to run as soon as the asker sleeps again.
+ * preempted, and is likely to run again when the asker sleeps. The guest writes `since_ns`.
  */
 static bool is_displaced_by_us(struct uc_vm *vm, const struct uc_vm_vcpu *vcpu, uint64_t since_ns)
 {

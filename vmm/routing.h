@@ -3,9 +3,9 @@
  * How this VMM uses the library's routing: the policy and the affinity that the person asked for,
  * what a vCPU is doing (from the run state that KVM keeps in guest memory), and the watcher.
  *
- * The watcher is a thread that looks, every WATCH_PERIOD, at the vCPUs that got something and have
- * not taken what waits for them: when one is preempted, its events are handed over. It looks only
- * while there is such a vCPU, and sleeps otherwise; a kick costs it nothing while it is awake.
+ * The watcher is a thread that looks, now and then, at the vCPUs that got something that could move
+ * and have not taken it: when one is away, its events are handed over. The first look comes after
+ * UC_WATCH_PERIOD_NS, later ones at up to UC_WATCH_PERIOD_MAX_NS; without such a vCPU it sleeps.
  */
 #ifndef UPCALL_VMM_ROUTING_H
 #define UPCALL_VMM_ROUTING_H
@@ -63,7 +63,6 @@ void uc_routing_set_slice(const struct uc_vm_vcpu *v);
 /* Something that could move is queued at `v`: see that it is not forgotten there. Any thread. */
 void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v);
 
-/* host_ops.c */
 enum uc_run_state uc_vm_run_state(struct uc_vm *vm, const struct uc_vcpu *v, uint64_t *since);
 /* Where KVM keeps vCPU `id`'s run state, as the guest registered it. */
 void uc_vm_set_runstate(struct uc_vm *vm, uint32_t id, uint64_t gpa);

@@ -35,7 +35,8 @@ void uc_watch_queued(struct uc_vm *vm, uint32_t id)
 	struct uc_watch *w = &vm->watch;
 	uint64_t bit = 1ull << (id % 64);
 
-	if (!(__atomic_load_n(&w->waiting[id / 64], __ATOMIC_RELAXED) & bit))
+	/* Set already: the watcher has yet to clear it and to look, after what was queued. */
+	if (!(__atomic_load_n(&w->waiting[id / 64], __ATOMIC_SEQ_CST) & bit))
 		__atomic_fetch_or(&w->waiting[id / 64], bit, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&w->fresh, 1, __ATOMIC_RELAXED);
 	/* Pairs with sleep_until_queued(): it says that it sleeps, then looks. */

@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,6 +206,30 @@ void uc_host_drop_quota(void)
 
 	quota_path(path, sizeof(path), "");
 	rmdir(path);
+}
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t told_to_stop;
+
+static void on_signal(int number)
+{
+	(void)number;
+	told_to_stop = 1;
+}
+
+void uc_host_catch_signals(void)
+{
+	const struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: waits end */
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+bool uc_host_told_to_stop(void)
+{
+	return told_to_stop;
 }
 
 /* ---- the scheduler ---- */

@@ -35,6 +35,10 @@ int uc_host_set_addresses(const char *tap, const char *const *addresses, unsigne
 /* From now on this thread gets a CPU at once; its children do not. False: it may not. */
 bool uc_host_real_time(void);
 
+/* From now on SIGINT, SIGTERM and SIGHUP only make uc_host_told_to_stop() true: all is put back. */
+void uc_host_catch_signals(void);
+bool uc_host_told_to_stop(void);
+
 /*
  * The base slice of the host's scheduler, for all its tasks; 0 puts back what was there. It needs
  * debugfs, which is mounted where it is not. -errno, `diag`.

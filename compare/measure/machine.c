@@ -12,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What a sound guest never prints; tests/guest/run.py has the same list. */
+#include "compare/measure/host.h"
+
+/* What a sound guest never prints. */
 static const char *const bad_words[] = {
 	"WARNING:",
 	"BUG:",
@@ -25,7 +27,6 @@ static const char *const bad_words[] = {
 	"blocked for more than",
 	"Dropping pending event",
 	"Kernel panic",
-	"compare: FAILED",
 	NULL,
 };
 
@@ -35,6 +36,8 @@ static void note_line(struct uc_machine *m, const char *line)
 {
 	if (strstr(line, "compare: ready") || strstr(line, "compare: competes"))
 		__atomic_store_n(&m->ready, 1, __ATOMIC_RELEASE);
+	if (strstr(line, "compare: FAILED"))
+		__atomic_store_n(&m->failed, 1, __ATOMIC_RELEASE);
 	if (line[0])
 		snprintf(m->last, sizeof(m->last), "%.255s", line);
 	for (int i = 0; bad_words[i]; i++) {
@@ -134,9 +137,11 @@ int uc_machine_wait_ready(struct uc_machine *m, unsigned int timeout_s, struct u
 	for (unsigned int i = 0; i < timeout_s * 50; i++) {
 		if (__atomic_load_n(&m->ready, __ATOMIC_ACQUIRE))
 			return 0;
-		if (has_ended(m))
-			return uc_fail(diag, UC_EXIT_INTERNAL, ECHILD, "the guest %s ended: %s",
+		if (has_ended(m) || __atomic_load_n(&m->failed, __ATOMIC_ACQUIRE))
+			return uc_fail(diag, UC_EXIT_INTERNAL, ECHILD, "the guest %s failed: %s",
 				       m->name, m->last);
+		if (uc_host_told_to_stop())
+			return uc_fail(diag, UC_EXIT_INTERNAL, EINTR, "interrupted");
 		nanosleep(&tick, NULL);
 	}
 	return uc_fail(diag, UC_EXIT_INTERNAL, ETIMEDOUT,

@@ -22,7 +22,7 @@ struct uc_machine {
 	pthread_t reader;
 	struct uc_ctl_client ctl;
 	bool connected;
-	uint32_t ready;				 /* the agent has said so */
+	uint32_t ready, failed;			 /* the agent has said so */
 	char last[256];				 /* line of the console; for when it dies */
 	char problems[UC_MACHINE_PROBLEMS][160]; /* lines that a sound guest does not print */
 	uint32_t nr_problems;

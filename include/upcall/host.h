@@ -50,10 +50,10 @@ struct uc_host_ops {
 	 */
 	enum uc_run_state (*run_state)(void *ctx, const struct uc_vcpu *v, uint64_t *since);
 	/*
-	 * Something has been queued at v that could be handed to another vCPU until the guest takes
-	 * it (uc_vcpu_movable()): for a host that watches its vCPUs. Comes before kick(), and also
-	 * when there is no kick() because v has an upcall on its way. Same context as kick(). May
-	 * be NULL.
+	 * An event has been queued at v that could be handed to another vCPU until the guest takes
+	 * it (uc_vcpu_movable()): for a host that watches its vCPUs. Comes for each such event,
+	 * before kick(), and also when there is no kick() because v has an upcall on its way. Same
+	 * context as kick(). May be NULL.
 	 */
 	void (*queued)(void *ctx, struct uc_vcpu *v);
 	/*

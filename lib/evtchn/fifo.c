@@ -106,12 +106,17 @@ bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, s
 	return !uc_g32_test_and_set(&v->control->ready, priority);
 }
 
-/* READY was set at `v` for a port of this route. No locks held. */
-void uc_fifo_announce(struct uc_domain *d, struct uc_vcpu *v, struct uc_route route)
+/*
+ * A port of this route was linked at `v`; `upcall`: READY was set for it. The host is told of each,
+ * not only of those: one behind an IPI in the same queue waits there like one at its head. No locks
+ * held.
+ */
+void uc_fifo_announce(struct uc_domain *d, struct uc_vcpu *v, struct uc_route route, bool upcall)
 {
 	if (route.policy != UC_ROUTE_PER_VCPU && d->host->ops->queued)
 		d->host->ops->queued(d->host->ctx, v);
-	uc_vcpu_upcall(v);
+	if (upcall)
+		uc_vcpu_upcall(v);
 }
 
 enum linked {
@@ -135,7 +140,7 @@ static enum linked link_at(struct uc_domain *d, struct uc_vcpu *v, uint32_t prio
 }
 
 /* The port must change queues, or may: with its lock held the route stands still. */
-static struct uc_vcpu *fifo_link_moving(struct uc_domain *d, uint32_t port, uc_g32 *word)
+static void fifo_link_moving(struct uc_domain *d, uint32_t port, uc_g32 *word)
 {
 	struct uc_port *p = &d->ports[port];
 	enum linked done = LINKED_NOT;
@@ -158,7 +163,8 @@ static struct uc_vcpu *fifo_link_moving(struct uc_domain *d, uint32_t port, uc_g
 	}
 	uc_unlock_two(&q->lock, &old->lock);
 	uc_unlock(&p->lock);
-	return done == LINKED_UPCALL ? v : 0;
+	if (done != LINKED_NOT)
+		uc_fifo_announce(d, v, route, done == LINKED_UPCALL);
 }
 
 /*
@@ -184,21 +190,16 @@ static bool fifo_link_again(struct uc_domain *d, uint32_t port, uc_g32 *word)
 	if (settled && route.usable)
 		done = link_at(d, v, route.priority, q, port, word);
 	uc_unlock(&q->lock);
-	if (done == LINKED_UPCALL)
-		uc_fifo_announce(d, v, route);
+	if (done != LINKED_NOT)
+		uc_fifo_announce(d, v, route, done == LINKED_UPCALL);
 	return settled;
 }
 
 /* Link a pending, unmasked event. */
 static void fifo_link(struct uc_domain *d, uint32_t port, uc_g32 *word)
 {
-	struct uc_vcpu *v;
-
-	if (fifo_link_again(d, port, word))
-		return;
-	v = fifo_link_moving(d, port, word);
-	if (v)
-		uc_fifo_announce(d, v, uc_route_load(&d->ports[port]));
+	if (!fifo_link_again(d, port, word))
+		fifo_link_moving(d, port, word);
 }
 
 /* The word; or NULL, and the raise is remembered until the guest adds the page it lies in. */

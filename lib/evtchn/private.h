@@ -132,7 +132,7 @@ static inline void uc_raise(struct uc_domain *d, uint32_t port)
 
 /* fifo.c */
 uc_g32 *uc_fifo_word(struct uc_domain *d, uint32_t port);
-void uc_fifo_announce(struct uc_domain *d, struct uc_vcpu *v, struct uc_route route);
+void uc_fifo_announce(struct uc_domain *d, struct uc_vcpu *v, struct uc_route route, bool upcall);
 bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, struct uc_queue *old,
 		    uint32_t port);
 

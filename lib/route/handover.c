@@ -160,8 +160,7 @@ static void deliver(struct uc_domain *d, uint32_t port)
 	uc_store_release(&p->route_word, uc_route_word(route));
 	uc_unlock_two(&q->lock, &old->lock);
 	uc_unlock(&p->lock);
-	if (upcall)
-		uc_fifo_announce(d, v, route);
+	uc_fifo_announce(d, v, route, upcall);
 }
 
 static uint32_t handover_queue(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,

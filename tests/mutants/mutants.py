@@ -60,11 +60,17 @@ MUTANTS = [
     mutant("1", "upcall before the event is linked", FIFO,
            "\tuc_lock(&q->lock, d->host);\n\t/* The set",
            "\tuc_vcpu_upcall(v);\n\tuc_lock(&q->lock, d->host);\n\t/* The set",
-           "\tif (done == LINKED_UPCALL)\n\t\tuc_fifo_announce(d, v, route);\n", "",
-           "\tv = fifo_link_moving(d, port, word);\n\tif (v)\n"
-           "\t\tuc_fifo_announce(d, v, uc_route_load(&d->ports[port]));\n",
+           "uc_fifo_announce(d, v, route, done == LINKED_UPCALL);\n\treturn settled;",
+           "uc_fifo_announce(d, v, route, false);\n\treturn settled;",
+           "\tuc_unlock(&p->lock);\n\tif (done != LINKED_NOT)\n"
+           "\t\tuc_fifo_announce(d, v, route, done == LINKED_UPCALL);",
+           "\tuc_unlock(&p->lock);",
+           "\tif (!fifo_link_again(d, port, word))\n",
            "\tuc_vcpu_upcall(&d->vcpus[d->ports[port].route.vcpu]);\n"
-           "\tv = fifo_link_moving(d, port, word);\n"),
+           "\tif (!fifo_link_again(d, port, word))\n"),
+    mutant("1", "the host is told only of what is at the head", FIFO,
+           "if (route.policy != UC_ROUTE_PER_VCPU && d->host",
+           "if (upcall && route.policy != UC_ROUTE_PER_VCPU && d->host"),
     mutant("1", "what could move is not noted", FIFO,
            "uc_store(&q->movable, q->movable || movable);", ";",
            "uc_store(&q->movable, movable);", ";"),

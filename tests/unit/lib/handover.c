@@ -150,6 +150,20 @@ static void only_the_os_s_own_is_movable(void **state)
 	run_all(a);
 }
 
+/* Behind a timer, an event waits in a queue that nobody watches yet. */
+static void the_host_is_told_of_what_is_behind_a_timer(void **state)
+{
+	struct machine *a = start(state, 1);
+	uint32_t timer;
+
+	assert_int_equal(uc_bind_virq(&a->d, VIRQ_TIMER, 0, &timer), 0);
+	assert_int_equal(uc_virq_raise(&a->vcpus[0], VIRQ_TIMER), 0);
+	assert_int_equal(a->queued[0], 0);
+	raise_lines(0, 1);
+	assert_int_equal(a->queued[0], 1);
+	assert_int_equal(a->kicks[0], 1); /* the timer's */
+}
+
 /* Also when v has an upcall on its way already, so that no kick() tells the host. */
 static void the_host_is_told_of_what_could_move(void **state)
 {
@@ -989,6 +1003,7 @@ int main(void)
 		TEST(nothing_waits_nothing_moves),
 		TEST(only_the_os_s_own_is_movable),
 		TEST(the_host_is_told_of_what_could_move),
+		TEST(the_host_is_told_of_what_is_behind_a_timer),
 		TEST(a_domain_without_queues_has_nothing_to_move),
 		TEST(who_runs_keeps_what_waits),
 		TEST(what_stays_keeps_its_order_and_ready),
