@@ -57,7 +57,7 @@ static int write_archive(FILE *to, const char *netfront)
 		     (size_t)(uc_compare_agent_end - uc_compare_agent_start));
 	if (netfront)
 		uc_cpio_copy(&cpio, "/xen-netfront.ko", 0644, netfront);
-	/* Without one there is no web server; the HTTP probe then says so. */
+	/* Without one there is no web server; who asks for that probe has checked. */
 	if (!uc_lab_busybox(busybox))
 		uc_cpio_copy(&cpio, "/bin/busybox", 0755, busybox);
 	return uc_cpio_end(&cpio);

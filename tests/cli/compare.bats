@@ -1,14 +1,18 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Bad input of `upcall compare`: one line each, status 2, nothing left in $TMPDIR.
+# Bad input of `upcall compare`: one line each, nothing left in $TMPDIR.
 
 load common
 
 refused() { # refused WORDS ARG...: status 2 and one line with these words
-	local words=$1
-	shift
+	refused_with 2 "$@"
+}
+
+refused_with() { # refused_with STATUS WORDS ARG...
+	local want=$1 words=$2
+	shift 2
 	run_upcall compare "$@"
-	[ "$status" -eq 2 ]
+	[ "$status" -eq "$want" ]
 	[ "$(wc -l <"$err")" -eq 1 ]
 	grep -q -- "$words" "$err"
 	[ -z "$(ls -A "$TMPDIR")" ]
@@ -40,4 +44,13 @@ refused() { # refused WORDS ARG...: status 2 and one line with these words
 @test "records that cannot be written are refused before anything is measured" {
 	touch kernel
 	refused "--records /nonexistent/file" --kernel kernel --initrd kernel --records /nonexistent/file
+}
+
+@test "the http probe alone needs busybox, and says so before anything is made" {
+	export UPCALL_BUSYBOX=/nonexistent/busybox
+	touch kernel
+	refused_with 30 "--probes http needs busybox" --kernel kernel --probes icmp,http --records records
+	[ ! -e records ]
+	refused "--records /nonexistent/file" --kernel kernel --probes icmp,task,tcp --records /nonexistent/file
+	refused "--records /nonexistent/file" --kernel kernel --initrd kernel --probes http --records /nonexistent/file
 }
