@@ -24,6 +24,7 @@
 #define VM_FD	    100000 /* no real descriptor */
 #define RUN_BYTES   8192u
 #define PORTS_BYTES (UC_FIFO_PORTS * sizeof(struct uc_port))
+#define SETS_BYTES  ((UC_FIFO_PORTS + 2) * sizeof(uint64_t)) /* of VCPUS, below 64 */
 
 static struct machine *machine;
 /* 1 + the vCPU that this thread is, or acts for. */
@@ -247,6 +248,7 @@ static void make_domain(struct uc_vm *vm)
 				    .domains = vm->domains,
 				    .nr_domains = UC_VM_DOMID + 1};
 	config.ports = vm->ports = reserve(PORTS_BYTES);
+	config.affinity = vm->affinity = reserve(SETS_BYTES);
 	config.vcpus = vm->evtchn_vcpus = reserve(VCPUS * sizeof(struct uc_vcpu));
 	assert_int_equal(uc_domain_init(&vm->domain, &config), 0);
 }
@@ -312,6 +314,7 @@ int machine_free(void **state)
 	}
 	uc_domain_destroy(&vm->domain);
 	munmap(vm->ports, PORTS_BYTES);
+	munmap(vm->affinity, SETS_BYTES);
 	munmap(vm->evtchn_vcpus, VCPUS * sizeof(struct uc_vcpu));
 	free(vm->vcpus);
 	uc_grants_destroy(vm);
