@@ -14,11 +14,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "compare/measure/host.h"
 #include "compare/measure/ports.h"
 
 #define MAGIC	  0x7570636cu
 #define BURST_MAX 64 /* answers taken from one socket before the clock is looked at again */
 #define NS	  1000000000ull
+/* A signal that comes between a look at it and a wait is seen at the next look. */
+#define LOOK_NS 100000000ull
 
 static const char http_request[] = "GET / HTTP/1.0\r\n\r\n";
 
@@ -420,11 +423,12 @@ static void take_answers(struct uc_echo *e, const struct epoll_event *event)
 
 /* ---- a window ---- */
 
+/* Or until there was an answer, or LOOK_NS have gone. */
 static void wait_until(struct uc_echo *e, uint64_t when_ns)
 {
 	struct epoll_event events[32];
 	uint64_t now = now_ns(), left = when_ns > now ? when_ns - now : 0;
-	struct timespec timeout = {(time_t)(left / NS), (long)(left % NS)};
+	struct timespec timeout = {0, (long)(left < LOOK_NS ? left : LOOK_NS)};
 	int n = epoll_pwait2(e->epoll_fd, events, 32, &timeout, NULL);
 
 	for (int i = 0; i < n; i++)
@@ -446,16 +450,16 @@ int uc_echo_window(struct uc_echo *e, uint32_t window, uint64_t duration_ns)
 	int rc = 0;
 
 	e->first_open = e->nr_samples;
-	while (next < end && !rc) {
+	while (next < end && !rc && !uc_host_told_to_stop()) {
 		wait_until(e, next);
 		for (uint64_t now = now_ns(); next <= now && next < end && !rc;
 		     next += next_gap_ns(e))
 			rc = send_one(e, window);
 	}
-	while (now_ns() < end)
+	while (now_ns() < end && !rc && !uc_host_told_to_stop())
 		wait_until(e, end);
-	while (e->nr_open && now_ns() < end + UC_ECHO_LOST_S * NS)
+	while (e->nr_open && now_ns() < end + UC_ECHO_LOST_S * NS && !rc && !uc_host_told_to_stop())
 		wait_until(e, end + UC_ECHO_LOST_S * NS);
 	give_up(e);
-	return rc;
+	return !rc && uc_host_told_to_stop() ? -EINTR : rc;
 }

@@ -57,7 +57,8 @@ void uc_echo_close(struct uc_echo *echo);
 
 /*
  * Send for `duration_ns`, then wait until every request is answered or lost. The samples of this
- * window are those from echo->samples[nr_samples before the call]. -errno.
+ * window are those from echo->samples[nr_samples before the call]. -errno; -EINTR at once when
+ * uc_host_told_to_stop().
  */
 int uc_echo_window(struct uc_echo *echo, uint32_t window, uint64_t duration_ns);
 

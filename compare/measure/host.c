@@ -18,12 +18,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BASE_SLICE  "/sys/kernel/debug/sched/base_slice_ns"
-#define CGROUP	    "/sys/fs/cgroup"
-#define PERIOD_US   100000
-#define TAP_TRIES   500
-#define TAP_WAIT_NS 20000000
-#define REAL_TIME   50
+#define BASE_SLICE     DEBUGFS "/sched/base_slice_ns"
+#define CGROUP	       "/sys/fs/cgroup"
+#define CGROUP_CONTROL CGROUP "/cgroup.subtree_control"
+#define DEBUGFS	       "/sys/kernel/debug"
+#define PERIOD_US      100000
+#define TAP_TRIES      500
+#define TAP_WAIT_NS    20000000
+#define REAL_TIME      50
 
 /* The first `count` CPUs of `from`, taken out of it. False: there are fewer. */
 static bool take(cpu_set_t *to, cpu_set_t *from, unsigned int count)
@@ -114,7 +116,7 @@ static int wait_for_tap(int sock, const char *tap)
 	const struct timespec tick = {.tv_nsec = TAP_WAIT_NS};
 	int rc = -ENODEV;
 
-	for (int i = 0; i < TAP_TRIES && rc == -ENODEV; i++) {
+	for (int i = 0; i < TAP_TRIES && rc == -ENODEV && !uc_host_told_to_stop(); i++) {
 		rc = bring_up(sock, tap);
 		if (rc)
 			nanosleep(&tick, NULL);
@@ -163,21 +165,43 @@ static int write_file(const char *path, const char *text)
 	return rc;
 }
 
+static bool mounted_cgroups, enabled_cpu, made_cgroup; /* by us, so by us to be undone */
+
 /* A fresh lab has none mounted; elsewhere it is there, and mounting it again is refused. */
 static void mount_cgroups(void)
 {
 	if (access(CGROUP "/cgroup.controllers", F_OK))
-		mount("cgroup2", CGROUP, "cgroup2", 0, NULL);
+		mounted_cgroups = !mount("cgroup2", CGROUP, "cgroup2", 0, NULL);
+}
+
+static int enable_cpu(void)
+{
+	char have[256] = " ";
+	FILE *file = fopen(CGROUP_CONTROL, "re");
+	int rc;
+
+	if (file) {
+		if (!fgets(have + 1, sizeof(have) - 2, file))
+			have[1] = '\0';
+		fclose(file);
+	}
+	have[strcspn(have, "\n")] = ' ';
+	if (strstr(have, " cpu "))
+		return 0;
+	rc = write_file(CGROUP_CONTROL, "+cpu");
+	enabled_cpu = !rc;
+	return rc;
 }
 
 static int try_quota(pid_t pid, unsigned int percent)
 {
 	char path[128], text[64];
-	int rc = write_file(CGROUP "/cgroup.subtree_control", "+cpu");
+	int rc = enable_cpu();
 
 	quota_path(path, sizeof(path), "");
 	if (!rc && mkdir(path, 0755))
 		rc = -errno;
+	made_cgroup = !rc;
 	quota_path(path, sizeof(path), "/cpu.max");
 	snprintf(text, sizeof(text), "%u %u", percent * (PERIOD_US / 100), PERIOD_US);
 	if (!rc)
@@ -205,7 +229,13 @@ void uc_host_drop_quota(void)
 	char path[128];
 
 	quota_path(path, sizeof(path), "");
-	rmdir(path);
+	if (made_cgroup)
+		rmdir(path);
+	if (enabled_cpu)
+		write_file(CGROUP_CONTROL, "-cpu");
+	if (mounted_cgroups)
+		umount2(CGROUP, MNT_DETACH);
+	made_cgroup = enabled_cpu = mounted_cgroups = false;
 }
 
 /* ---- signals ---- */
@@ -218,13 +248,41 @@ static void on_signal(int number)
 	told_to_stop = 1;
 }
 
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+#define SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+static bool is_handled_by(int number, void (*handler)(int))
+{
+	struct sigaction action;
+
+	return !sigaction(number, NULL, &action) && action.sa_handler == handler;
+}
+
 void uc_host_catch_signals(void)
 {
 	const struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: waits end */
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	for (size_t i = 0; i < SIGNALS; i++)
+		if (!is_handled_by(signals[i], SIG_IGN))
+			sigaction(signals[i], &action, NULL);
+}
+
+void uc_host_hold_signals(sigset_t *old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < SIGNALS; i++)
+		sigaddset(&set, signals[i]);
+	pthread_sigmask(SIG_BLOCK, &set, old);
+}
+
+void uc_host_default_signals(const sigset_t *old)
+{
+	for (size_t i = 0; i < SIGNALS; i++)
+		if (is_handled_by(signals[i], on_signal))
+			signal(signals[i], SIG_DFL);
+	pthread_sigmask(SIG_SETMASK, old, NULL);
 }
 
 bool uc_host_told_to_stop(void)
@@ -235,6 +293,7 @@ bool uc_host_told_to_stop(void)
 /* ---- the scheduler ---- */
 
 static char old_slice[32]; /* "" when it was not changed */
+static bool mounted_debugfs;
 
 static void read_slice(void)
 {
@@ -255,10 +314,14 @@ int uc_host_set_base_slice(unsigned int slice_ms, struct uc_diag *diag)
 	if (!slice_ms) {
 		if (old_slice[0])
 			write_file(BASE_SLICE, old_slice);
+		if (mounted_debugfs)
+			umount2(DEBUGFS, MNT_DETACH);
+		old_slice[0] = '\0';
+		mounted_debugfs = false;
 		return 0;
 	}
 	if (access(BASE_SLICE, W_OK))
-		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+		mounted_debugfs = !mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
 	read_slice();
 	snprintf(text, sizeof(text), "%u", slice_ms * 1000000);
 	rc = write_file(BASE_SLICE, text);

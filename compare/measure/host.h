@@ -4,6 +4,7 @@
 #define UPCALL_COMPARE_MEASURE_HOST_H
 
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,9 +36,18 @@ int uc_host_set_addresses(const char *tap, const char *const *addresses, unsigne
 /* From now on this thread gets a CPU at once; its children do not. False: it may not. */
 bool uc_host_real_time(void);
 
-/* From now on SIGINT, SIGTERM and SIGHUP only make uc_host_told_to_stop() true: all is put back. */
+/*
+ * From now on SIGINT, SIGTERM and SIGHUP (those not ignored from the start) only make
+ * uc_host_told_to_stop() true: all is put back.
+ */
 void uc_host_catch_signals(void);
 bool uc_host_told_to_stop(void);
+/*
+ * Around a fork(), so that a child that is told to end before its exec does end: hold, and then in
+ * the child what was there before. The parent sets *old as its signal mask again itself.
+ */
+void uc_host_hold_signals(sigset_t *old);
+void uc_host_default_signals(const sigset_t *old);
 
 /*
  * The base slice of the host's scheduler, for all its tasks; 0 puts back what was there. It needs
@@ -47,7 +57,7 @@ int uc_host_set_base_slice(unsigned int slice_ms, struct uc_diag *diag);
 
 /* Process `pid` gets at most `percent` of one CPU from now on. -errno, `diag`. */
 int uc_host_set_quota(pid_t pid, unsigned int percent, struct uc_diag *diag);
-/* Remove what that made; the process has ended. */
+/* Undo what that did, if it did; the process has ended. */
 void uc_host_drop_quota(void);
 
 /* Of all threads of process `pid`. */

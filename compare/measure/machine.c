@@ -66,6 +66,12 @@ static void *read_console(void *arg)
 
 /* ---- the process ---- */
 
+static void wait_for(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 static void __attribute__((noreturn))
 exec_run(const struct uc_machine *m, const struct uc_machine_config *config, int console)
 {
@@ -98,6 +104,32 @@ exec_run(const struct uc_machine *m, const struct uc_machine_config *config, int
 	_exit(127);
 }
 
+/* Signals that come meanwhile wait: the process is to get them after its exec, or end by them. */
+static int start_process(struct uc_machine *m, const struct uc_machine_config *config,
+			 const int pair[2])
+{
+	sigset_t old;
+	int rc;
+
+	uc_host_hold_signals(&old);
+	m->pid = fork();
+	if (!m->pid) {
+		uc_host_default_signals(&old);
+		exec_run(m, config, pair[1]);
+	}
+	rc = m->pid < 0 ? errno : 0;
+	m->console = pair[0];
+	/* The reader inherits the mask: signals end the waits of this thread. */
+	if (!rc && (rc = pthread_create(&m->reader, NULL, read_console, m))) {
+		kill(m->pid, SIGKILL);
+		wait_for(m->pid);
+	}
+	if (rc)
+		m->pid = 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}
+
 int uc_machine_start(struct uc_machine *m, const struct uc_machine_config *config,
 		     struct uc_diag *diag)
 {
@@ -108,19 +140,12 @@ int uc_machine_start(struct uc_machine *m, const struct uc_machine_config *confi
 	if (pipe2(pair, O_CLOEXEC))
 		return uc_fail(diag, UC_EXIT_INTERNAL, errno, "cannot make a pipe: %s",
 			       strerror(errno));
-	m->pid = fork();
-	if (m->pid < 0)
-		return uc_fail(diag, UC_EXIT_INTERNAL, errno, "cannot start a guest: %s",
-			       strerror(errno));
-	if (!m->pid)
-		exec_run(m, config, pair[1]);
+	rc = start_process(m, config, pair);
 	close(pair[1]);
-	m->console = pair[0];
-	rc = pthread_create(&m->reader, NULL, read_console, m);
-	if (rc)
-		return uc_fail(diag, UC_EXIT_INTERNAL, rc, "cannot start a thread: %s",
-			       strerror(rc));
-	return 0;
+	if (!rc)
+		return 0;
+	close(pair[0]);
+	return uc_fail(diag, UC_EXIT_INTERNAL, rc, "cannot start a guest: %s", strerror(rc));
 }
 
 static bool has_ended(const struct uc_machine *m)
@@ -168,7 +193,7 @@ void uc_machine_stop(struct uc_machine *m)
 		uc_ctl_disconnect(&m->ctl);
 	kill(m->pid, SIGCONT);
 	kill(m->pid, SIGTERM);
-	waitpid(m->pid, NULL, 0);
+	wait_for(m->pid);
 	pthread_join(m->reader, NULL);
 	m->pid = 0;
 	m->connected = false;

@@ -60,6 +60,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
 }
 
+static int check_told(struct uc_diag *diag)
+{
+	return uc_host_told_to_stop() ? uc_fail(diag, UC_EXIT_INTERNAL, EINTR, "interrupted") : 0;
+}
+
 /* ---- the target's control port ---- */
 
 static int open_control(struct run *r)
@@ -83,6 +88,8 @@ static int tell(struct run *r, const char *word, uint64_t *loops, struct uc_diag
 		size_t len = strlen(question);
 		ssize_t n;
 
+		if (check_told(diag))
+			return -EINTR;
 		(void)!write(r->control, question, len);
 		while ((n = read(r->control, answer, sizeof(answer) - 1)) > 0) {
 			answer[n] = '\0';
@@ -191,7 +198,8 @@ static int window(struct run *r, bool load, const char *policy, struct uc_diag *
 
 	if (!rc)
 		rc = take_reading(r, &before, diag);
-	if (!rc && uc_echo_window(&r->echo, r->nr_windows, r->config->window_ms * 1000000ull))
+	if (!rc && uc_echo_window(&r->echo, r->nr_windows, r->config->window_ms * 1000000ull) &&
+	    !(rc = check_told(diag)))
 		rc = uc_fail(diag, UC_EXIT_INTERNAL, ENOMEM, "no memory for more samples");
 	if (!rc)
 		rc = take_reading(r, &after, diag);
@@ -234,7 +242,9 @@ static int rounds(struct run *r, bool load, uint64_t end_ns, struct uc_diag *dia
 			uc_record_progress(r->out, load ? "under load" : "the idle floor",
 					   (now_ns() - r->begin_ns) / 1000000,
 					   r->config->seconds * 1000ull);
-			rc = window(r, load, policies[i], diag);
+			rc = check_told(diag);
+			if (!rc)
+				rc = window(r, load, policies[i], diag);
 		}
 	} while (!rc && now_ns() - r->begin_ns < end_ns);
 	return rc;
@@ -282,7 +292,7 @@ static int boot(struct run *r, struct uc_diag *diag)
 {
 	int rc = 0;
 
-	for (unsigned int i = 0; i < 1 + r->config->competitors && !rc; i++) {
+	for (unsigned int i = 0; i < 1 + r->config->competitors; i++) {
 		char text[64];
 
 		snprintf(text, sizeof(text), "booting guest %u of %u", i + 1,
@@ -291,6 +301,8 @@ static int boot(struct run *r, struct uc_diag *diag)
 		rc = start(r, i ? "competitor" : "target", diag);
 		if (!rc)
 			rc = uc_machine_wait_ready(&r->machines[i], BOOT_S, diag);
+		if (rc)
+			break;
 		uc_host_place(&r->cpus, r->machines[i].pid);
 		if (i)
 			kill(r->machines[i].pid, SIGSTOP);
@@ -316,15 +328,26 @@ static int run_all(struct run *r, struct uc_diag *diag)
 	return rc;
 }
 
+/* In the reverse order of what was done; the guests are gone before their cgroup is. */
+static void put_back(struct run *r, struct uc_diag *diag)
+{
+	for (uint32_t i = r->nr_machines; i > 0; i--)
+		uc_machine_stop(&r->machines[i - 1]);
+	uc_host_drop_quota();
+	uc_host_set_base_slice(0, diag);
+}
+
 int uc_compare_measure(const struct uc_compare_config *config, FILE *out, struct uc_diag *diag)
 {
 	struct run *r = calloc(1, sizeof(*r));
+	struct uc_diag interrupted = {0};
 	int rc;
 
 	if (!r)
 		return -ENOMEM;
 	*r = (struct run){.config = config, .out = out, .control = -1, .random = config->seed};
 	r->echo.epoll_fd = -1;
+	uc_host_catch_signals();
 	uc_record_about(out, config);
 	rc = uc_host_take_cpus(&r->cpus, config->host_cpus, config->io_cpus, diag);
 	if (!rc)
@@ -333,15 +356,20 @@ int uc_compare_measure(const struct uc_compare_config *config, FILE *out, struct
 		rc = uc_host_set_base_slice(config->host_slice_ms, diag);
 	if (!rc)
 		rc = run_all(r, diag);
-	for (uint32_t i = r->nr_machines; i > 0; i--)
-		uc_machine_stop(&r->machines[i - 1]);
-	uc_host_drop_quota();
-	uc_host_set_base_slice(0, diag);
+	/* Ctrl-C also ends the guests, which is then the first thing that is noticed. */
+	if (rc && check_told(&interrupted)) {
+		rc = -EINTR;
+		*diag = interrupted;
+	}
+	put_back(r, diag);
 	if (rc)
 		uc_record_error(out, diag);
 	else
 		uc_record_end(out, &r->echo, r->machines, r->nr_machines);
-	uc_echo_close(&r->echo);
+	if (r->echo.epoll_fd >= 0)
+		uc_echo_close(&r->echo);
+	if (r->control >= 0)
+		close(r->control);
 	free(r);
 	return rc;
 }

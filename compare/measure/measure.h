@@ -40,7 +40,10 @@ struct uc_compare_config {
 
 const char *uc_probe_name(enum uc_probe probe);
 
-/* Needs root (a network namespace, a tap). Nothing is left running or changed. */
+/*
+ * Needs root (a network namespace, a tap). Nothing is left running or changed, also when SIGINT,
+ * SIGTERM or SIGHUP ends it early: -EINTR, "interrupted".
+ */
 int uc_compare_measure(const struct uc_compare_config *config, FILE *out, struct uc_diag *diag);
 
 #endif
