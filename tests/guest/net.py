@@ -8,7 +8,7 @@ refused a packet by the library's own counters.
 """
 
 import argparse
-import concurrent.futures
+import functools
 import json
 import os
 import re
@@ -20,6 +20,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import verdicts
 from run import BAD_LOG, DEADLINE_S, LAB_HOST, LAB_TRIES
 
 MODULE = "modules/kernel/drivers/net/xen-netfront.ko"
@@ -102,7 +103,7 @@ def run_and_save(args, case):
     status, output = run_case(args, *case)
     with open(os.path.join(args.logs, f"{case[0]}.out"), "w") as log:
         log.write(output)
-    return case[0], check(status, output), time.monotonic() - start
+    return case[0], check(status, output), [], time.monotonic() - start
 
 
 def main():
@@ -118,19 +119,9 @@ def main():
     cases = [(f"net-{k}-{cpus}cpu", os.path.join(args.kernels, f"kernel-{k}"), cpus)
              for k, cpus in CASES]
     cases = [case for case in cases if re.search(args.only, case[0])]
-    failed = 0
     # A lab is one busy CPU of the host's.
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = [pool.submit(run_and_save, args, case) for case in cases]
-        for number, result in enumerate(concurrent.futures.as_completed(results), 1):
-            name, problems, seconds = result.result()
-            failed += bool(problems)
-            report = [f"{'not ok' if problems else 'ok'} {number}/{len(cases)} guest {name} "
-                      f"({seconds:.0f} s)"]
-            report += [f"#   {problem}" for problem in problems[:20]]
-            if problems:
-                report.append(f"#   log: {args.logs}/{name}.out")
-            print("\n".join(report), flush=True)
+    failed = verdicts.run_all(functools.partial(run_and_save, args), cases, os.cpu_count(),
+                              lambda name: f"log: {args.logs}/{name}.out")
     return 1 if failed else 0
 
 

@@ -8,7 +8,7 @@ has none of BAD_LOG, and the interrupt counts agree with the library's (counters
 """
 
 import argparse
-import concurrent.futures
+import functools
 import os
 import re
 import subprocess
@@ -18,6 +18,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import counters
+import verdicts
 
 POWEROFF, REBOOT, CRASH, TRIPLE_FAULT = 0, 10, 11, 12
 LAB_HOST = 32  # the lab's own machine died: the one thing that is tried again (facts.md L.4)
@@ -161,7 +162,7 @@ def run_and_save(args, test):
     start = time.monotonic()
     problems, stdout, stderr = run(args, test)
     save_logs(args, test, stdout, stderr)
-    return test.name, problems, time.monotonic() - start
+    return test.name, problems, [], time.monotonic() - start
 
 
 def main():
@@ -179,19 +180,9 @@ def main():
     if args.list:
         print("\n".join(t.name for t in tests))
         return 0
-    failed = 0
     # A lab is one busy CPU of the host's.
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = [pool.submit(run_and_save, args, test) for test in tests]
-        for number, result in enumerate(concurrent.futures.as_completed(results), 1):
-            name, problems, seconds = result.result()
-            failed += bool(problems)
-            report = [f"{'not ok' if problems else 'ok'} {number}/{len(tests)} guest {name} "
-                      f"({seconds:.0f} s)"]
-            report += [f"#   {problem}" for problem in problems[:20]]
-            if problems:
-                report.append(f"#   logs: {args.logs}/{name}.out and .err")
-            print("\n".join(report), flush=True)
+    failed = verdicts.run_all(functools.partial(run_and_save, args), tests, os.cpu_count(),
+                              lambda name: f"logs: {args.logs}/{name}.out and .err")
     print(f"guests: {len(tests) - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 

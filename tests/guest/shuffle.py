@@ -10,7 +10,7 @@ interrupt counts of /proc/interrupts, by CPU, are compared with the library's; s
 """
 
 import argparse
-import concurrent.futures
+import functools
 import json
 import os
 import random
@@ -23,6 +23,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import verdicts
 from counters import group_of_irq, parse_snapshots
 from net import MODULE
 from run import BAD_LOG, LAB_HOST, LAB_TRIES
@@ -298,18 +299,9 @@ def main():
     os.makedirs(args.logs, exist_ok=True)
     kernels = [k for k in ("6.12", "6.1") if re.search(args.only, f"shuffle-{k}")]
     print(f"# shuffle: --seconds {args.seconds} --seed {args.seed}", flush=True)
-    failed = 0
-    with concurrent.futures.ThreadPoolExecutor(1 if args.native else max(len(kernels), 1)) as pool:
-        results = [pool.submit(run, args, kernel) for kernel in kernels]
-        for number, result in enumerate(concurrent.futures.as_completed(results), 1):
-            name, problems, notes, seconds = result.result()
-            failed += bool(problems)
-            print(f"{'not ok' if problems else 'ok'} {number}/{len(kernels)} guest {name} ({seconds:.0f} s)")
-            for text in notes + problems[:20]:
-                print(f"#   {text}")
-            if problems:
-                print(f"#   logs: {args.logs}/{name}.out and .err; again: --seed {args.seed}")
-            sys.stdout.flush()
+    failed = verdicts.run_all(
+        functools.partial(run, args), kernels, 1 if args.native else max(len(kernels), 1),
+        lambda name: f"logs: {args.logs}/{name}.out and .err; again: --seed {args.seed}")
     return 1 if failed else 0
 
 
