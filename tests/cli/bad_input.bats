@@ -142,7 +142,8 @@ fake_archive() {
 	grep -qx "deb http://mirror.invalid/debian/ bookworm-backports main" asked
 	[ "$(cat "$UPCALL_CACHE/qemu/release")" = 9.9.1 ]
 	[ -x "$UPCALL_CACHE/qemu/qemu-system-x86_64" ]
-	[ -e "$UPCALL_CACHE/qemu/share/pvh.bin" ] && [ -e "$UPCALL_CACHE/qemu/share/bios-256k.bin" ]
+	[ -e "$UPCALL_CACHE/qemu/share/pvh.bin" ]
+	[ -e "$UPCALL_CACHE/qemu/share/bios-256k.bin" ]
 	leaves_nothing
 	put_program apt-get <<<'echo called; exit 1'
 	run_fetch qemu

@@ -25,7 +25,7 @@ load common
 		grep -q "\"phase\":\"load\",\"policy\":\"$policy\"" c.rec
 	done
 	# With the policy pinned nothing is moved, and what has no answer after 5 s is lost.
-	! grep '"policy":"pinned"' c.rec | grep -v '"handed_over":0,'
+	[ -z "$(grep '"policy":"pinned"' c.rec | grep -v '"handed_over":0,')" ]
 	grep -q '"end":{"lost":0,' c.rec
 	grep -q "</html>" c.html
 	python3 -c 'import json; json.load(open("c.json"))'

@@ -81,7 +81,8 @@ json() { # json EXPRESSION: of the output, as `j`
 @test "ctl: status, readable" {
 	start m
 	run_upcall ctl m status
-	[ "$status" -eq 0 ] && [ ! -s "$err" ]
+	[ "$status" -eq 0 ]
+	[ ! -s "$err" ]
 	says "name: m"
 	says "pid: $pid"
 	says "vcpus: 2"
@@ -110,7 +111,7 @@ json() { # json EXPRESSION: of the output, as `j`
 	grep -qE '^ +1 +ipi +[0-9]+ +1 ' "$out"
 	[ "$(wc -l <"$out")" -eq 6 ]
 	run_upcall ctl m ports from=3
-	! grep -q next "$out"
+	[ -z "$(grep next "$out")" ]
 	[ "$(wc -l <"$out")" -eq 5 ]
 }
 
@@ -139,7 +140,8 @@ json() { # json EXPRESSION: of the output, as `j`
 @test "ctl: quit ends it, and nothing is left" {
 	start m
 	run_upcall ctl m quit
-	[ "$status" -eq 0 ] && [ ! -s "$err" ]
+	[ "$status" -eq 0 ]
+	[ ! -s "$err" ]
 	wait "$pid"
 	[ -z "$(ls -A "$XDG_RUNTIME_DIR/upcall")" ]
 	refused 40 "there is none" ctl m status
@@ -242,16 +244,19 @@ while True:
 
 @test "list: none, some, and not the dead" {
 	run_upcall list
-	[ "$status" -eq 0 ] && says "no machine is running"
+	[ "$status" -eq 0 ]
+	says "no machine is running"
 	run_upcall list --json
-	[ "$status" -eq 0 ] && [ "$(cat "$out")" = "[]" ]
+	[ "$status" -eq 0 ]
+	[ "$(cat "$out")" = "[]" ]
 	start b
 	start a
 	kill -9 "$pid"
 	wait "$pid" || true
 	start c
 	run_upcall list
-	[ "$status" -eq 0 ] && [ ! -s "$err" ]
+	[ "$status" -eq 0 ]
+	[ ! -s "$err" ]
 	tr -s ' ' <"$out" | head -1 | grep -qx "name pid vcpus memory uptime"
 	[ "$(awk 'NR > 1 { print $1 }' "$out" | xargs)" = "b c" ]
 	grep -qE " 2  512 MiB  00:00:0[0-9]$" "$out"

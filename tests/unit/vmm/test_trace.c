@@ -1,9 +1,6 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * `run --trace`: what threads record is what is read, whatever is overwritten, cut off or damaged.
- *//* SPDX-License-Identifier: MIT */
-/*
- * `run --trace` and `trace`: what threads record is what is read, whatever is cut off or
- * overwritten; requests are paired with their own answers and with no others.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,45 +23,19 @@
 
 #include <xen/event_channel.h>
 
-#include "vmm/trace_match.h"
+#include "trace_file.h"
 
 #define RX 10u
-
-static char path[64];
-
-static void begin(uint32_t lanes, uint32_t records)
-{
-	struct uc_trace_config config = {.path = path,
-					 .machine = "m",
-					 .nr_vcpus = 4,
-					 .nr_lanes = lanes,
-					 .file_bytes = (uint64_t)lanes * records *
-						       sizeof(struct uc_trace_record)};
-	struct uc_diag diag = {0};
-
-	assert_int_equal(uc_trace_open(&config, &diag), 0);
-}
-
-static struct uc_trace_log end(void)
-{
-	struct uc_diag diag = {0};
-	struct uc_trace_log log;
-
-	uc_trace_close();
-	if (uc_trace_read(&log, path, &diag))
-		fail_msg("%s", diag.text);
-	return log;
-}
 
 /* ---- recording ---- */
 
 static void test_off_records_nothing(void **state)
 {
 	(void)state;
-	unlink(path);
+	unlink(trace_path);
 	assert_false(uc_trace_is_on());
 	uc_trace(UC_TRACE_ENTER, 1, 2, 3);
-	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_not_equal(access(trace_path, F_OK), 0);
 }
 
 static void test_a_record_is_read_as_it_was_written(void **state)
@@ -72,9 +43,9 @@ static void test_a_record_is_read_as_it_was_written(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(2, 8);
+	trace_begin(2, 8);
 	uc_trace_put(UC_TRACE_TAP_READ, 3, RX, 0xdeadbeef, UINT64_MAX);
-	log = end();
+	log = trace_end();
 	assert_int_equal(log.nr_records, 1);
 	assert_int_equal(log.records[0].kind, UC_TRACE_TAP_READ);
 	assert_int_equal(log.records[0].vcpu, 3);
@@ -101,10 +72,10 @@ static void test_each_kind_has_a_name_of_its_own(void **state)
 static void test_a_trace_without_records_leaves_no_file(void **state)
 {
 	(void)state;
-	begin(1, 8);
-	assert_int_equal(access(path, F_OK), 0);
+	trace_begin(1, 8);
+	assert_int_equal(access(trace_path, F_OK), 0);
 	uc_trace_close();
-	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_not_equal(access(trace_path, F_OK), 0);
 }
 
 #define THREADS	   6
@@ -152,9 +123,9 @@ static void test_threads_with_lanes_of_their_own_lose_nothing(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(THREADS, 32768);
+	trace_begin(THREADS, 32768);
 	record_from_threads();
-	log = end();
+	log = trace_end();
 	assert_int_equal(log.nr_records, THREADS * PER_THREAD);
 	assert_int_equal(log.overwritten + log.unfinished, 0);
 	check_threads(&log);
@@ -166,9 +137,9 @@ static void test_threads_that_share_lanes_lose_nothing(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(2, 65536);
+	trace_begin(2, 65536);
 	record_from_threads();
-	log = end();
+	log = trace_end();
 	assert_int_equal(log.nr_records, THREADS * PER_THREAD);
 	check_threads(&log);
 	uc_trace_free(&log);
@@ -179,23 +150,16 @@ static void test_a_full_lane_keeps_the_newest(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(1, 64);
+	trace_begin(1, 64);
 	for (uint32_t i = 0; i < 64 * 3 + 5; i++)
 		uc_trace_put(UC_TRACE_LOOK, 0, i, 0, 0);
-	log = end();
+	log = trace_end();
 	assert_int_equal(log.nr_records, 64);
 	assert_int_equal(log.overwritten, 64 * 2 + 5);
 	assert_int_equal(log.cut, 0);
 	for (uint32_t i = 0; i < 64; i++)
 		assert_int_equal(log.records[i].port, 64 * 2 + 5 + i);
 	uc_trace_free(&log);
-}
-
-static void *record_one(void *arg)
-{
-	(void)arg;
-	uc_trace_put(UC_TRACE_SEND, 0, 1, 0, 0);
-	return NULL;
 }
 
 /* A story with holes is none: what is older than the oldest of a lane that wrapped is left out. */
@@ -205,14 +169,14 @@ static void test_what_a_full_lane_lost_is_cut_from_the_others(void **state)
 	pthread_t thread;
 
 	(void)state;
-	begin(3, 64);
-	assert_int_equal(pthread_create(&thread, NULL, record_one, NULL), 0);
+	trace_begin(3, 64);
+	assert_int_equal(pthread_create(&thread, NULL, trace_record_one, NULL), 0);
 	pthread_join(thread, NULL);
 	for (uint32_t i = 0; i < 65; i++)
 		uc_trace_put(UC_TRACE_LOOK, 0, i, 0, 0);
-	assert_int_equal(pthread_create(&thread, NULL, record_one, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, trace_record_one, NULL), 0);
 	pthread_join(thread, NULL);
-	log = end();
+	log = trace_end();
 	assert_int_equal(log.overwritten, 1);
 	assert_int_equal(log.cut, 1);
 	assert_int_equal(log.nr_records, 65);
@@ -228,17 +192,17 @@ static void test_what_was_recorded_survives_sigkill(void **state)
 	pid_t pid;
 
 	(void)state;
-	unlink(path);
+	unlink(trace_path);
 	pid = fork();
 	if (!pid) {
-		begin(1, 64);
+		trace_begin(1, 64);
 		for (uint32_t i = 0; i < 10; i++)
 			uc_trace_put(UC_TRACE_LOOK, 0, i, 0, 0);
 		raise(SIGKILL);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	assert_int_equal(uc_trace_read(&log, path, &diag), 0);
+	assert_int_equal(uc_trace_read(&log, trace_path, &diag), 0);
 	assert_int_equal(log.nr_records, 10);
 	uc_trace_free(&log);
 }
@@ -246,19 +210,19 @@ static void test_what_was_recorded_survives_sigkill(void **state)
 static void test_an_old_file_is_replaced_not_written_to(void **state)
 {
 	struct stat old, new;
-	char kept[sizeof(path) + 8];
+	char kept[sizeof(trace_path) + 8];
 
 	(void)state;
-	begin(1, 64);
+	trace_begin(1, 64);
 	uc_trace(UC_TRACE_LOOK, 0, 0, 0);
-	assert_int_equal(stat(path, &old), 0);
+	assert_int_equal(stat(trace_path, &old), 0);
 	uc_trace_close();
-	snprintf(kept, sizeof(kept), "%s-kept", path);
-	assert_int_equal(link(path, kept), 0);
-	begin(1, 64);
+	snprintf(kept, sizeof(kept), "%s-kept", trace_path);
+	assert_int_equal(link(trace_path, kept), 0);
+	trace_begin(1, 64);
 	uc_trace(UC_TRACE_LOOK, 0, 0, 0);
 	uc_trace_close();
-	assert_int_equal(stat(path, &new), 0);
+	assert_int_equal(stat(trace_path, &new), 0);
 	assert_int_equal(unlink(kept), 0);
 	assert_true(old.st_ino != new.st_ino);
 }
@@ -286,11 +250,11 @@ static void test_guests_ops_are_recorded(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(1, 8);
+	trace_begin(1, 8);
 	uc_trace_op(1, EVTCHNOP_send, &send);
 	uc_trace_op(2, EVTCHNOP_unmask, &unmask);
 	uc_trace_op(3, EVTCHNOP_close, &close_port);
-	log = end();
+	log = trace_end();
 	assert_int_equal(log.nr_records, 2);
 	assert_int_equal(log.records[0].kind, UC_TRACE_SEND);
 	assert_int_equal(log.records[0].port, 7);
@@ -312,11 +276,11 @@ static struct copy make_copy(void)
 	struct stat st;
 	int fd;
 
-	begin(2, 16);
+	trace_begin(2, 16);
 	for (uint32_t i = 0; i < 10; i++)
 		uc_trace_put(UC_TRACE_LOOK, 0, i, 0, 0);
 	uc_trace_close();
-	fd = open(path, O_RDONLY);
+	fd = open(trace_path, O_RDONLY);
 	assert_int_equal(fstat(fd, &st), 0);
 	c.size = (size_t)st.st_size;
 	c.bytes = malloc(c.size);
@@ -328,12 +292,12 @@ static struct copy make_copy(void)
 static int read_bytes(const uint8_t *bytes, size_t size, struct uc_trace_log *log,
 		      struct uc_diag *diag)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int fd = open(trace_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	assert_int_equal(write(fd, bytes, size), (ssize_t)size);
 	close(fd);
 	*diag = (struct uc_diag){0};
-	return uc_trace_read(log, path, diag);
+	return uc_trace_read(log, trace_path, diag);
 }
 
 static void assert_refused(const uint8_t *bytes, size_t size, const char *why)
@@ -473,12 +437,6 @@ int main(void)
 		cmocka_unit_test(test_records_that_make_no_sense_are_counted_not_used),
 		cmocka_unit_test(test_any_bytes_are_read_without_harm),
 	};
-	int fd, failed;
 
-	snprintf(path, sizeof(path), "/tmp/upcall-trace-XXXXXX");
-	fd = mkstemp(path);
-	close(fd);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(path);
-	return failed;
+	return cmocka_run_group_tests(tests, trace_setup, trace_teardown);
 }

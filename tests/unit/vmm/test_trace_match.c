@@ -1,10 +1,5 @@
-/*
- * `upcall trace`: requests are paired with their own answers, and with no others.
- *//* SPDX-License-Identifier: MIT */
-/*
- * `run --trace` and `trace`: what threads record is what is read, whatever is cut off or
- * overwritten; requests are paired with their own answers and with no others.
- */
+/* SPDX-License-Identifier: MIT */
+/* `upcall trace`: requests are paired with their own answers, and with no others. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,44 +12,11 @@
 
 #include <cmocka.h>
 
-#include "vmm/trace_match.h"
+#include "trace_file.h"
 #include "vmm/trace_packet.h"
 
 #define RX 10u
 #define TX 11u
-
-static char path[64];
-
-static void begin(uint32_t lanes, uint32_t records)
-{
-	struct uc_trace_config config = {.path = path,
-					 .machine = "m",
-					 .nr_vcpus = 4,
-					 .nr_lanes = lanes,
-					 .file_bytes = (uint64_t)lanes * records *
-						       sizeof(struct uc_trace_record)};
-	struct uc_diag diag = {0};
-
-	assert_int_equal(uc_trace_open(&config, &diag), 0);
-}
-
-static struct uc_trace_log end(void)
-{
-	struct uc_diag diag = {0};
-	struct uc_trace_log log;
-
-	uc_trace_close();
-	if (uc_trace_read(&log, path, &diag))
-		fail_msg("%s", diag.text);
-	return log;
-}
-
-static void *record_one(void *arg)
-{
-	(void)arg;
-	uc_trace_put(UC_TRACE_SEND, 0, 1, 0, 0);
-	return NULL;
-}
 
 /* ---- pairing ---- */
 
@@ -82,7 +44,7 @@ static struct uc_trace_requests match(struct uc_trace_log *log, uint32_t port)
 {
 	struct uc_trace_requests requests;
 
-	*log = end();
+	*log = trace_end();
 	assert_int_equal(uc_trace_match(&requests, log, port), 0);
 	return requests;
 }
@@ -109,7 +71,7 @@ static void test_a_request_has_all_stages(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(1, 64);
+	trace_begin(1, 64);
 	request(5);
 	uc_trace(UC_TRACE_SEND, 2, TX, 0);
 	answer(5);
@@ -135,7 +97,7 @@ static void test_answers_out_of_order_go_to_their_own_requests(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(1, 64);
+	trace_begin(1, 64);
 	request(1);
 	request(2);
 	request(3);
@@ -154,7 +116,7 @@ static void test_a_repeated_request_is_ambiguous(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(1, 64);
+	trace_begin(1, 64);
 	request(1);
 	request(1);
 	answer(1);
@@ -173,7 +135,7 @@ static void test_what_the_guest_asks_is_no_request(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(1, 64);
+	trace_begin(1, 64);
 	answer(9);  /* the guest's own request leaves, */
 	request(9); /* and its answer comes */
 	request(0); /* no echo */
@@ -189,7 +151,7 @@ static void test_a_notification_that_may_be_anothers_is_not_used(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(1, 64);
+	trace_begin(1, 64);
 	uc_trace(UC_TRACE_SEND, 2, TX, 0); /* before the request */
 	request(1);
 	uc_trace(UC_TRACE_SEND, 2, TX + 1, 0); /* of another queue */
@@ -213,10 +175,10 @@ static void test_a_kick_of_another_thread_is_not_the_raises(void **state)
 	pthread_t thread;
 
 	(void)state;
-	begin(2, 64);
+	trace_begin(2, 64);
 	packet(UC_TRACE_TAP_READ, 1);
 	uc_trace_put(UC_TRACE_RAISE, 0, RX, 1, 0);
-	assert_int_equal(pthread_create(&thread, NULL, record_one, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, trace_record_one, NULL), 0);
 	pthread_join(thread, NULL);
 	uc_trace_put(UC_TRACE_RAISED, 2, RX, 1, 0);
 	uc_trace_put(UC_TRACE_KICK, 2, 0, 0, 0); /* after the raise */
@@ -233,7 +195,7 @@ static void test_a_restart_ends_what_was_open(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(1, 64);
+	trace_begin(1, 64);
 	request(1);
 	uc_trace(UC_TRACE_START, 0, 0, 1);
 	request(1);
@@ -250,7 +212,7 @@ static void test_only_a_ports_requests_are_kept(void **state)
 	struct uc_trace_log log;
 
 	(void)state;
-	begin(1, 64);
+	trace_begin(1, 64);
 	request(1);
 	answer(1);
 	r = match(&log, RX + 1);
@@ -269,7 +231,7 @@ static void test_times_of_a_stage_are_those_of_answered_requests_ascending(void 
 	size_t n;
 
 	(void)state;
-	begin(1, 256);
+	trace_begin(1, 256);
 	for (uint32_t i = 1; i <= 10; i++) {
 		request(i);
 		answer(i);
@@ -420,12 +382,6 @@ int main(void)
 		cmocka_unit_test(test_tags_of_a_sequence_differ),
 		cmocka_unit_test(test_short_and_other_packets_have_no_tag),
 	};
-	int fd, failed;
 
-	snprintf(path, sizeof(path), "/tmp/upcall-trace-XXXXXX");
-	fd = mkstemp(path);
-	close(fd);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(path);
-	return failed;
+	return cmocka_run_group_tests(tests, trace_setup, trace_teardown);
 }
