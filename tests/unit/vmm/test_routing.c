@@ -222,23 +222,26 @@ static void the_guests_affinity_is_pinned(void **state)
 	assert_begins(state, NULL, "guest", UC_POLICY_PINNED, 0xf);
 }
 
+/* A vCPU gives the block of its own. */
 static void init_control(struct machine *m, uint32_t vcpu)
 {
 	struct evtchn_init_control arg = {.control_gfn = FREE_GFN + vcpu, .vcpu = vcpu};
 
-	assert_int_equal(call_arg(m, __HYPERVISOR_event_channel_op, EVTCHNOP_init_control, &arg,
-				  sizeof(arg)),
-			 0);
+	memcpy(ram(m, ARG), &arg, sizeof(arg));
+	assert_int_equal(
+		CALL_ON(m, vcpu, __HYPERVISOR_event_channel_op, EVTCHNOP_init_control, ARG), 0);
 }
 
 /* What a person has changed since is not undone when the guest brings up its other vCPUs. */
-static void it_begins_with_the_first_control_block_and_once(void **state)
+static void it_begins_with_the_boot_vcpus_control_block_and_once(void **state)
 {
 	struct machine *m = *state;
 
 	assert_int_equal(m->vm.domain.policy, UC_POLICY_PINNED);
 	assert_int_equal(uc_routing_set_policy(&m->vm, UC_POLICY_FOLLOW), -EOPNOTSUPP);
 	m->config.routing.policy = "random";
+	init_control(m, 2);
+	assert_int_equal(m->vm.domain.policy, UC_POLICY_PINNED);
 	init_control(m, 0);
 	assert_int_equal(m->vm.domain.policy, UC_POLICY_RANDOM);
 	assert_int_equal(uc_routing_set_policy(&m->vm, UC_POLICY_FOLLOW), 0);
@@ -488,7 +491,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_there_is_told),
 		GUEST_TEST(what_was_asked_for_holds),
 		GUEST_TEST(the_guests_affinity_is_pinned),
-		TEST(it_begins_with_the_first_control_block_and_once),
+		TEST(it_begins_with_the_boot_vcpus_control_block_and_once),
 		GUEST_TEST(vcpus_have_short_slices_while_events_follow),
 		GUEST_TEST(a_vcpu_that_starts_later_has_one_too),
 		GUEST_TEST(outside_kvm_run_it_is_blocked),

@@ -103,6 +103,13 @@ static void raise_at_1(struct fifo_guest *g)
 	assert_true(waits_at(g, 1));
 }
 
+/* A hand-over would move it wherever vCPU 1 is: with `follow` it would choose vCPU 1 again. */
+static void make_restless(struct fifo_guest *g)
+{
+	assert_int_equal(
+		uc_port_set_policy(&g->vm->domain, g->ends[EVENT].port, UC_POLICY_ROUND_ROBIN), 0);
+}
+
 static void raise_probe(struct fifo_guest *g)
 {
 	const uint64_t only_3 = 1u << 3;
@@ -152,6 +159,7 @@ static void a_running_vcpu_keeps_what_waits_there(void **state)
 	struct fifo_guest *g = *state;
 
 	raise_at_1(g);
+	make_restless(g);
 	set_running(g, 2);
 	raise_probe(g);
 	start(g);
@@ -190,6 +198,7 @@ static void one_that_stays_in_the_guest_is_not_away(void **state)
 	struct fifo_guest *g = *state;
 
 	raise_at_1(g);
+	make_restless(g);
 	g->vm->vcpus[1].runstate = NULL; /* the guest has registered none */
 	set_running(g, 2);
 	raise_probe(g);
@@ -248,7 +257,7 @@ static void it_does_not_spin_on_what_waits_in_vain(void **state)
 	assert_true(took_ns > LOOKS * UC_WATCH_PERIOD_MAX_NS);
 }
 
-/* Raises at every moment of its way into sleep: one missed would wait for ever. */
+/* Raises while it looks, naps and sleeps: one missed would wait for ever. */
 static void no_raise_is_forgotten(void **state)
 {
 	struct fifo_guest *g = *state;
@@ -266,6 +275,41 @@ static void no_raise_is_forgotten(void **state)
 	}
 	stop(g);
 	assert_int_equal(g->vm->watch.moved, 300);
+}
+
+/* Some nanoseconds, other ones in each round. */
+static void delay(uint32_t round)
+{
+	for (volatile uint32_t i = 0; i < round * 7 % 256; i++)
+		;
+}
+
+static bool is_cleared(const struct fifo_guest *g)
+{
+	return !__atomic_load_n(&g->vm->watch.waiting[0], __ATOMIC_SEQ_CST);
+}
+
+/* The watcher has just seen that nothing waits, and goes to sleep now. */
+static void spin_until_cleared(const struct fifo_guest *g)
+{
+	uint64_t until_ns = now_ns() + DEADLINE_S * 1000000000ull;
+
+	while (!is_cleared(g))
+		if (now_ns() > until_ns)
+			fail_msg("the watcher sleeps while something waits");
+}
+
+static void what_is_queued_while_it_falls_asleep_wakes_it(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	start(g);
+	for (uint32_t round = 0; round < 1000; round++) {
+		uc_watch_queued(g->vm, 0);
+		spin_until_cleared(g);
+		delay(round);
+	}
+	stop(g);
 }
 
 static bool is_armed(const struct fifo_guest *g)
@@ -342,7 +386,22 @@ static void it_ends_while_it_sleeps_and_while_something_waits(void **state)
 	assert_true(waits_at(g, 3));
 }
 
-static void it_ends_at_any_moment(void **state)
+static void it_ends_while_it_falls_asleep(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	for (uint32_t round = 0; round < 500; round++) {
+		__atomic_store_n(&g->vm->end, UC_VM_RUNNING, __ATOMIC_RELEASE);
+		uc_watch_queued(g->vm, 0);
+		start(g);
+		spin_until_cleared(g);
+		delay(round);
+		stop(g);
+	}
+	assert_int_equal(g->vm->watch.moved, 0);
+}
+
+static void it_ends_while_it_starts(void **state)
 {
 	struct fifo_guest *g = *state;
 	uint64_t until_ns;
@@ -350,7 +409,7 @@ static void it_ends_at_any_moment(void **state)
 	for (uint32_t round = 0; round < 300; round++) {
 		__atomic_store_n(&g->vm->end, UC_VM_RUNNING, __ATOMIC_RELEASE);
 		start(g);
-		until_ns = now_ns() + round * 7919 % 150000; /* around its way into sleep */
+		until_ns = now_ns() + round * 7919 % 150000;
 		while (now_ns() < until_ns)
 			;
 		stop(g);
@@ -371,12 +430,14 @@ int main(void)
 		WATCH_TEST(it_sleeps_once_it_has_seen_that_all_is_taken),
 		WATCH_TEST(it_does_not_spin_on_what_waits_in_vain),
 		WATCH_TEST(no_raise_is_forgotten),
+		WATCH_TEST(what_is_queued_while_it_falls_asleep_wakes_it),
 		WATCH_TEST(what_is_pinned_does_not_arm_it),
 		WATCH_TEST(with_any_other_policy_it_is_armed_for_that_vcpu),
 		WATCH_TEST(every_vcpu_has_a_bit_of_its_own),
 		WATCH_TEST(joining_one_that_was_not_started_is_nothing),
 		WATCH_TEST(it_ends_while_it_sleeps_and_while_something_waits),
-		WATCH_TEST(it_ends_at_any_moment),
+		WATCH_TEST(it_ends_while_it_falls_asleep),
+		WATCH_TEST(it_ends_while_it_starts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
