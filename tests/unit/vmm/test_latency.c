@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -128,43 +127,65 @@ static void the_shortest_is_taken(void **state)
 
 struct other {
 	pthread_barrier_t ready, done;
+	uint32_t policy;
+	bool refused;
 	pid_t tid;
+	struct thread_attr before, after;
 };
 
 static void *wait_meanwhile(void *arg)
 {
 	struct other *o = arg;
 
-	setpriority(PRIO_PROCESS, 0, NICE);
+	o->refused = !thread_attr_set(&(struct thread_attr){.policy = o->policy, .nice = NICE});
 	o->tid = gettid();
 	pthread_barrier_wait(&o->ready);
 	pthread_barrier_wait(&o->done);
 	return NULL;
 }
 
-static void another_thread_is_named_by_its_tid(void **state)
+/* This thread asks for another one, of that policy. */
+static struct other ask_for_another(uint32_t policy)
 {
-	struct thread_attr own = thread_attr(0), after;
-	struct other o;
+	struct other o = {.policy = policy};
 	pthread_t thread;
 
-	(void)state;
 	pthread_barrier_init(&o.ready, NULL, 2);
 	pthread_barrier_init(&o.done, NULL, 2);
 	assert_int_equal(pthread_create(&thread, NULL, wait_meanwhile, &o), 0);
 	pthread_barrier_wait(&o.ready);
+	o.before = thread_attr(o.tid);
 	uc_thread_slice(o.tid, SLICE_NS);
-	after = thread_attr(o.tid);
+	o.after = thread_attr(o.tid);
 	pthread_barrier_wait(&o.done);
 	pthread_join(thread, NULL);
 	pthread_barrier_destroy(&o.ready);
 	pthread_barrier_destroy(&o.done);
-	assert_int_equal(after.policy, SCHED_OTHER);
-	assert_int_equal(after.nice, NICE);
-	assert_int_equal(thread_attr(0).slice_ns, own.slice_ns);
-	assert_int_equal(thread_attr(0).nice, own.nice);
+	assert_false(o.refused);
+	return o;
+}
+
+static void another_thread_is_named_by_its_tid(void **state)
+{
+	struct thread_attr own = thread_attr(0), own_after;
+	struct other o = ask_for_another(SCHED_OTHER);
+
+	(void)state;
+	own_after = thread_attr(0);
+	assert_memory_equal(&own_after, &own, sizeof(own));
+	assert_int_equal(o.after.policy, SCHED_OTHER);
+	assert_int_equal(o.after.nice, NICE);
 	skip_without_slices();
-	assert_int_equal(after.slice_ns, SLICE_NS);
+	assert_int_equal(o.after.slice_ns, SLICE_NS);
+}
+
+static void another_batch_thread_is_left_alone(void **state)
+{
+	struct other o = ask_for_another(SCHED_BATCH);
+
+	(void)state;
+	assert_int_equal(o.before.policy, SCHED_BATCH);
+	assert_memory_equal(&o.after, &o.before, sizeof(o.after));
 }
 
 static void assert_left_alone(const struct experiment *e)
@@ -214,6 +235,7 @@ int main(void)
 		cmocka_unit_test(a_thread_started_afterwards_has_the_same),
 		cmocka_unit_test(the_shortest_is_taken),
 		cmocka_unit_test(another_thread_is_named_by_its_tid),
+		cmocka_unit_test(another_batch_thread_is_left_alone),
 		cmocka_unit_test(a_batch_thread_is_left_alone),
 		cmocka_unit_test(real_time_threads_are_left_alone),
 		cmocka_unit_test(a_thread_that_is_gone_does_no_harm),
