@@ -125,9 +125,16 @@ static uint64_t looks(void)
 	return __atomic_load_n(&spy.looks, __ATOMIC_ACQUIRE);
 }
 
+/* Until something is queued. */
 static bool is_asleep(const struct fifo_guest *g)
 {
-	return __atomic_load_n(&g->vm->watch.asleep, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&g->vm->watch.asleep, __ATOMIC_SEQ_CST) == 1;
+}
+
+/* Something, which the guest has taken already. */
+static void queue_at_0(struct fifo_guest *g)
+{
+	uc_routing_queued(g->vm, &g->vm->evtchn_vcpus[0]);
 }
 
 static uint64_t handed_over(const struct fifo_guest *g, uint32_t vcpu)
@@ -305,7 +312,7 @@ static void what_is_queued_while_it_falls_asleep_wakes_it(void **state)
 
 	start(g);
 	for (uint32_t round = 0; round < 1000; round++) {
-		uc_watch_queued(g->vm, 0);
+		queue_at_0(g);
 		spin_until_cleared(g);
 		delay(round);
 	}
@@ -347,24 +354,38 @@ static void with_any_other_policy_it_is_armed_for_that_vcpu(void **state)
 
 static void every_vcpu_has_a_bit_of_its_own(void **state)
 {
+	static struct uc_vm_vcpu as_many_as_may_be[UC_VM_MAX_VCPUS];
+	static struct uc_vcpu v;
 	struct fifo_guest *g = *state;
+	struct uc_vm_vcpu *vcpus = g->vm->vcpus;
 	struct uc_watch *w = &g->vm->watch;
 
-	for (uint32_t id = 0; id < UC_VM_MAX_VCPUS; id++) {
+	g->vm->vcpus = as_many_as_may_be;
+	for (v.id = 0; v.id < UC_VM_MAX_VCPUS; v.id++) {
 		memset(w->waiting, 0, sizeof(w->waiting));
-		uc_watch_queued(g->vm, id);
-		assert_true(w->waiting[id / 64] == 1ull << id % 64);
-		assert_true(w->waiting[!(id / 64)] == 0);
+		uc_routing_queued(g->vm, &v);
+		assert_true(w->waiting[v.id / 64] == 1ull << v.id % 64);
+		assert_true(w->waiting[!(v.id / 64)] == 0);
 	}
+	g->vm->vcpus = vcpus;
 }
 
 /* ---- its end (a join that never returns ends by the test's time-out) ---- */
 
+static void *end_at_once(void *arg)
+{
+	return arg;
+}
+
 static void joining_one_that_was_not_started_is_nothing(void **state)
 {
 	struct fifo_guest *g = *state;
+	pthread_t other;
 
+	assert_int_equal(pthread_create(&other, NULL, end_at_once, NULL), 0);
+	g->vm->watch.thread = other;
 	uc_watch_join(g->vm);
+	assert_int_equal(pthread_join(other, NULL), 0); /* it is still to be joined */
 	start(g);
 	stop(g);
 	assert_false(g->vm->watch.started);
@@ -392,7 +413,7 @@ static void it_ends_while_it_falls_asleep(void **state)
 
 	for (uint32_t round = 0; round < 500; round++) {
 		__atomic_store_n(&g->vm->end, UC_VM_RUNNING, __ATOMIC_RELEASE);
-		uc_watch_queued(g->vm, 0);
+		queue_at_0(g);
 		start(g);
 		spin_until_cleared(g);
 		delay(round);
