@@ -19,6 +19,7 @@
 /* An emulated machine takes about 100 times as long to handle an event as a real one. */
 #define LAB_HOST_SLICE_MS 300
 #define LAB_SLICE_MS	  100
+#define LAB_BOOST_US	  20000
 #define SLICE_MS	  1
 #define SLICE_UNSET	  UINT_MAX
 
@@ -31,6 +32,7 @@ static struct uc_compare_asked asked = {
 			.host_cpus = 2,
 			.io_cpus = 1,
 			.slice_ms = SLICE_UNSET,
+			.boost_us = SLICE_UNSET,
 			.competitors = 1,
 			.seconds = 75,
 			.window_ms = 2000,
@@ -66,6 +68,8 @@ static const struct uc_opt opts[] = {
 	 &asked.config.host_slice_ms, 1, 1000},
 	{"slice", UC_OPT_UINT, "MS", "as for `upcall run` (default: 1, in the lab 100)",
 	 &asked.config.slice_ms, 0, 100},
+	{"boost", UC_OPT_UINT, "US", "as for `upcall run` (default: 200, in the lab 20000)",
+	 &asked.config.boost_us, 0, UC_BOOST_MAX_US},
 	{"competitors", UC_OPT_UINT, "N",
 	 "guests beside the measured one, each vCPU of theirs busy (default: 1)",
 	 &asked.config.competitors, 0, 8},
@@ -158,6 +162,8 @@ static void choose_slices(bool in_lab)
 		asked.config.host_slice_ms = LAB_HOST_SLICE_MS;
 	if (asked.config.slice_ms == SLICE_UNSET)
 		asked.config.slice_ms = in_lab ? LAB_SLICE_MS : SLICE_MS;
+	if (asked.config.boost_us == SLICE_UNSET)
+		asked.config.boost_us = in_lab ? LAB_BOOST_US : UC_BOOST_DEFAULT_US;
 }
 
 static bool needs_lab(void)

@@ -10,7 +10,7 @@
 #include "cli/compare.h"
 #include "vmm/routing.h"
 
-#define WORD_MAX 24
+#define WORD_MAX UC_COMPARE_WORD_MAX
 
 /* ---- lists ---- */
 
@@ -30,20 +30,21 @@ static int parse_policies(struct uc_compare_config *config, const char *list, st
 {
 	const char *at = list;
 	char word[WORD_MAX];
+	enum uc_boost_when boost;
 	enum uc_policy policy;
 
 	for (int n = 0; next_word(&at, word); n++) {
-		if (uc_policy_parse(word, &policy) || n == UC_COMPARE_POLICIES_MAX)
+		if (uc_compare_policy_parse(word, &policy, &boost) || n == UC_COMPARE_POLICIES_MAX)
 			return uc_fail(
 				diag, UC_EXIT_USAGE, EINVAL,
 				"--policies %s: give up to %d of pinned, follow, round-robin, "
-				"random",
+				"random, each with +boost or -boost behind it or neither",
 				list, UC_COMPARE_POLICIES_MAX);
 		for (int i = 0; i < n; i++)
 			if (!strcmp(config->policies[i], word))
 				return uc_fail(diag, UC_EXIT_USAGE, EINVAL,
 					       "--policies %s: %s is there twice", list, word);
-		config->policies[n] = uc_policy_name(policy);
+		config->policies[n] = strcpy(config->policy_words[n], word);
 	}
 	return config->policies[0] ? 0
 				   : uc_fail(diag, UC_EXIT_USAGE, EINVAL, "--policies: none given");
@@ -116,6 +117,7 @@ void uc_compare_make_line(struct uc_compare_line *line, const struct uc_compare_
 	if (lab) {
 		add(line, "lab");
 		add_number(line, "cpus", config->host_cpus + config->io_cpus);
+		add(line, "--virtual-time");
 	}
 	add(line, "compare");
 	add(line, "--measure");
@@ -131,6 +133,7 @@ void uc_compare_make_line(struct uc_compare_line *line, const struct uc_compare_
 	if (config->host_slice_ms)
 		add_number(line, "host-slice", config->host_slice_ms);
 	add_number(line, "slice", config->slice_ms);
+	add_number(line, "boost", config->boost_us);
 	add_number(line, "competitors", config->competitors);
 	if (config->quota_percent)
 		add_number(line, "quota", config->quota_percent);
@@ -148,10 +151,11 @@ void uc_compare_describe(const struct uc_compare_asked *asked, char *text, size_
 	int n = snprintf(
 		text, size,
 		"upcall compare --cpus %u --host-cpus %u --io-cpus %u --competitors %u --load %s "
-		"--policies %s --probes %s --rate %u --seconds %u --window %u --seed %u --slice %u",
+		"--policies %s --probes %s --rate %u --seconds %u --window %u --seed %u --slice %u "
+		"--boost %u",
 		config->vcpus, config->host_cpus, config->io_cpus, config->competitors, asked->load,
 		asked->policies, asked->probes, config->rate_hz, config->seconds, config->window_ms,
-		config->seed, config->slice_ms);
+		config->seed, config->slice_ms, config->boost_us);
 
 	if (config->host_slice_ms && n > 0 && (size_t)n < size)
 		n += snprintf(text + n, size - (size_t)n, " --host-slice %u",

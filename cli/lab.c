@@ -24,6 +24,10 @@ static const struct uc_opt opts[] = {
 	 "carry FILE into the lab too, under the same path; repeatable", &lab.files},
 	{"cpus", UC_OPT_UINT, "N", "CPUs of the lab's machine, emulated in turns (default: 1)",
 	 &lab.config.cpus, 1, 64},
+	{"virtual-time", UC_OPT_FLAG, NULL,
+	 "the machine's clock counts the instructions of its CPUs, 1 ns each, instead of the time "
+	 "that passes here: for measuring",
+	 &lab.config.virtual_time},
 	{"memory", UC_OPT_SIZE, "SIZE", "memory of the lab's machine (default 4G)",
 	 &lab.config.memory_bytes, 512ull << 20, 1ull << 40},
 	{"keep-log", UC_OPT_STR, "FILE", "keep the console log of the lab's machine",

@@ -13,6 +13,7 @@ static struct uc_vm_config config = {
 	.cpus = 1,
 	.memory_bytes = 512ull << 20,
 	.routing.slice_ms = 1,
+	.routing.boost_us = UC_BOOST_DEFAULT_US,
 };
 
 static const char *net = "none";
@@ -50,6 +51,10 @@ static const struct uc_opt opts[] = {
 	 "event "
 	 "runs soon; 0: none (default: 1; Linux 6.12 or newer)",
 	 .value = &config.routing.slice_ms, .min = 0, .max = 100},
+	{"boost", UC_OPT_UINT, "US",
+	 "CPU time that an event gives its vCPU the right to, before others on the host, while "
+	 "events follow; 0: none (default: 200; it takes CAP_SYS_NICE)",
+	 .value = &config.routing.boost_us, .min = 0, .max = UC_BOOST_MAX_US},
 	{"no-reboot", UC_OPT_FLAG, NULL,
 	 "exit with status 10 when the guest reboots, instead of restarting it",
 	 .value = &config.no_reboot},

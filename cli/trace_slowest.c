@@ -114,6 +114,11 @@ static json_t *detail(const struct line *l, size_t at)
 		return json_string("the watcher, until a kick");
 	case UC_TRACE_AWAKE:
 		return json_string("the watcher");
+	case UC_TRACE_BOOST:
+		return json_sprintf("vCPU %u, which had %.2f ms of the CPU for it", r->vcpu,
+				    (double)r->arg / 1e6);
+	case UC_TRACE_BOOST_END:
+		return json_sprintf("vCPU %u, after %.2f ms", r->vcpu, (double)r->arg / 1e6);
 	case UC_TRACE_POLICY:
 		return json_string(r->arg < UC_POLICIES ? uc_policy_name((enum uc_policy)r->arg)
 							: "the domain's");
@@ -162,6 +167,8 @@ static bool is_shown(struct line *l, const struct uc_trace_seen *r)
 	case UC_TRACE_ASLEEP:
 	case UC_TRACE_AWAKE:
 	case UC_TRACE_POLICY:
+	case UC_TRACE_BOOST:
+	case UC_TRACE_BOOST_END:
 		return true;
 	case UC_TRACE_KICK: /* the raise's own, too: it comes before RAISED */
 		return l->involved[r->vcpu] || r->time_ns == l->request->kick_ns;

@@ -19,6 +19,7 @@
 
 struct uc_lab_config {
 	unsigned int cpus; /* 0: one */
+	bool virtual_time; /* its clock counts instructions */
 	uint64_t memory_bytes;
 	const char *log_path; /* keeps the machine's console log, or NULL */
 	/* Told once, before the machine starts, when it is less than was hoped for; one line. */

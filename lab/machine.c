@@ -75,6 +75,9 @@ static void add_machine(struct argv *argv, const struct uc_lab_qemu *qemu,
 	 * mixed up guests (docs/lab.md, Traps).
 	 */
 	add_option(argv, "-accel", "tcg,thread=single");
+	/* While all CPUs are idle the clock goes on to the next timer at once. */
+	if (config->virtual_time)
+		add_option(argv, "-icount", "shift=0,sleep=off");
 	/*
 	 * QEMU 7.2 does not intercept XSETBV for a nested guest, so KVM never learns the guest's
 	 * XCR0 and gives it inconsistent state sizes (Linux warns) and the wrong XCR0 to run with.

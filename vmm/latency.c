@@ -21,13 +21,25 @@ void uc_thread_slice(pid_t tid, uint32_t slice_ns)
 		syscall(SYS_sched_setattr, tid, &attr, 0);
 }
 
-/* A change of priority is what makes the scheduler look; it is taken back at once. */
-bool uc_thread_nudge(pid_t tid)
+bool uc_thread_real_time(pid_t tid, int priority)
 {
-	int nice = getpriority(PRIO_PROCESS, (id_t)tid);
-	bool may = !setpriority(PRIO_PROCESS, (id_t)tid, nice - 1);
+	const struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = SCHED_FIFO,
+		.sched_priority = (uint32_t)priority,
+	};
 
-	if (may)
-		setpriority(PRIO_PROCESS, (id_t)tid, nice);
-	return may;
+	return syscall(SYS_sched_getscheduler, tid) == SCHED_NORMAL &&
+	       !syscall(SYS_sched_setattr, tid, &attr, 0);
+}
+
+void uc_thread_fair(pid_t tid)
+{
+	const struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = SCHED_NORMAL,
+		.sched_nice = getpriority(PRIO_PROCESS, (id_t)tid),
+	};
+
+	syscall(SYS_sched_setattr, tid, &attr, 0);
 }

@@ -16,11 +16,8 @@
 
 /* For thread `tid`, 0 for the calling one; a thread that it starts afterwards has the same. */
 void uc_thread_slice(pid_t tid, uint32_t slice_ns);
-/*
- * Have the scheduler look at once whether `tid`, which waits for a CPU, is the one to run: it is if
- * it has had less than its share lately and asks for a shorter slice than who runs. It gets no more
- * than its share by that. False when this process may not (it takes CAP_SYS_NICE).
- */
-bool uc_thread_nudge(pid_t tid);
+/* From SCHED_NORMAL to SCHED_FIFO; false when it is neither that nor allowed. */
+bool uc_thread_real_time(pid_t tid, int priority);
+void uc_thread_fair(pid_t tid); /* and back */
 
 #endif

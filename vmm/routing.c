@@ -132,22 +132,16 @@ int uc_routing_set_policy(struct uc_vm *vm, enum uc_policy policy)
 	return rc;
 }
 
-/*
- * Pinned events wait where they are. One that follows goes to a waiting vCPU only when none runs;
- * then the scheduler is asked to look whether it is that one's turn.
- */
+/* One that follows is at a vCPU that waits for a CPU only when no other could take it at once. */
 void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v)
 {
 	uint32_t policy = __atomic_load_n(&vm->domain.policy, __ATOMIC_RELAXED);
-	pid_t tid = __atomic_load_n(&vm->vcpus[v->id].tid, __ATOMIC_ACQUIRE);
+	bool boosts = uc_boost_is_on(vm);
 	uint64_t since;
 
-	if (policy == UC_POLICY_PINNED)
-		return;
-	uc_watch_queued(vm, v->id);
-	if (policy == UC_POLICY_FOLLOW && tid &&
-	    uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED)
-		uc_thread_nudge(tid);
+	if (policy != UC_POLICY_PINNED || boosts)
+		uc_watch_queued(vm, v->id,
+				boosts && uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED);
 }
 
 void uc_routing_begin(struct uc_vm *vm)

@@ -16,6 +16,7 @@
 
 #include <upcall/route.h>
 
+#include "vmm/boost.h"
 #include "vmm/diag.h"
 
 struct uc_vm;
@@ -29,13 +30,17 @@ struct uc_vm_vcpu;
 struct uc_routing_config {
 	const char *policy;    /* a policy's name, or NULL: follow */
 	const char *affinity;  /* "all", "guest", or a list of vCPUs; NULL: all */
+	unsigned int boost_us; /* of CPU time that an event gives a vCPU the right to; 0: none */
 	unsigned int slice_ms; /* that vCPUs ask for when events follow; 0: the kernel's choice */
 };
 
 struct uc_watch {
 	pthread_t thread;
 	bool started;
-	uint32_t asleep;		       /* futex */
+	uint32_t asleep; /* futex */
+	uint32_t urgent;
+	uint64_t got[UC_ROUTING_WORDS]; /* vCPUs that got something since the last look */
+	struct uc_boost boost;
 	uint32_t fresh;			       /* something was queued since the last look */
 	uint64_t waiting[UC_ROUTING_WORDS];    /* vCPUs with something that could move */
 	uint32_t exits[64 * UC_ROUTING_WORDS]; /* of each vCPU, at the last look */
@@ -70,6 +75,6 @@ void uc_vm_set_runstate(struct uc_vm *vm, uint32_t id, uint64_t gpa);
 int uc_watch_start(struct uc_vm *vm, struct uc_diag *diag);
 void uc_watch_join(struct uc_vm *vm); /* vm->end is set */
 /* Something that could move waits at vCPU `id`. Any thread; does not block. */
-void uc_watch_queued(struct uc_vm *vm, uint32_t id);
+void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent);
 
 #endif

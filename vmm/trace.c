@@ -46,6 +46,7 @@ static const char names[UC_TRACE_KINDS][UC_TRACE_NAME_BYTES] = {
 	[UC_TRACE_TAKEN] = "taken",	    [UC_TRACE_WAITING] = "waiting",
 	[UC_TRACE_HANDOVER] = "hand-over",  [UC_TRACE_ASLEEP] = "asleep",
 	[UC_TRACE_AWAKE] = "awake",	    [UC_TRACE_POLICY] = "policy",
+	[UC_TRACE_BOOST] = "boost",	    [UC_TRACE_BOOST_END] = "boost-end",
 };
 
 const char *uc_trace_kind_name(enum uc_trace_kind kind)

@@ -40,6 +40,8 @@ enum uc_trace_kind {
 	UC_TRACE_ASLEEP,    /* the watcher sleeps until a kick, */
 	UC_TRACE_AWAKE,	    /* and runs again */
 	UC_TRACE_POLICY,    /* port (0: the domain's); arg: enum uc_policy */
+	UC_TRACE_BOOST,	    /* vcpu owes; arg: CPU time in ns that it has had since its event */
+	UC_TRACE_BOOST_END, /* vcpu; arg: ns that it took */
 	UC_TRACE_KINDS,
 };
 /* Of a packet: port is the queue's rx port, arg is uc_trace_packet_arg(). */

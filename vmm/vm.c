@@ -254,9 +254,9 @@ static void join_all(struct uc_vm *vm)
 	pthread_mutex_lock(&vm->lock);
 	pthread_cond_broadcast(&vm->called);
 	pthread_mutex_unlock(&vm->lock);
+	uc_watch_join(vm); /* first: it looks at the vCPUs' threads */
 	for (uint32_t i = 0; i < vm->nr_vcpus; i++)
 		uc_vcpu_join(&vm->vcpus[i]);
-	uc_watch_join(vm);
 }
 
 static int start_all(struct uc_vm *vm, struct uc_diag *diag)

@@ -50,8 +50,8 @@ struct uc_vm_vcpu {
 	struct kvm_run *run;
 	const struct vcpu_runstate_info *runstate; /* in guest RAM, or NULL */
 	uint32_t upcall_vector;			   /* 0: the guest has not set it */
-	uint32_t inside; /* in KVM_RUN */
-	uint32_t exits;	 /* from it, ever */
+	uint32_t inside;			   /* in KVM_RUN */
+	uint32_t exits;				   /* from it, ever */
 	pid_t tid;
 	const struct rseq *rseq; /* the thread's: the kernel keeps its CPU there */
 	void *stack;		 /* holds that too, so it stays mapped while anyone may look */

@@ -13,6 +13,13 @@
 #include "vmm/trace.h"
 #include "vmm/vm.h"
 
+/* What the watcher waits for. */
+enum {
+	AWAKE,
+	ASLEEP, /* anything */
+	DOZING, /* something urgent, or the period's end */
+};
+
 static bool ended(const struct uc_vm *vm)
 {
 	return __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) != UC_VM_RUNNING;
@@ -26,21 +33,27 @@ static bool any_waiting(const struct uc_watch *w)
 
 static void wake(struct uc_watch *w)
 {
-	__atomic_store_n(&w->asleep, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&w->asleep, AWAKE, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, &w->asleep, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-void uc_watch_queued(struct uc_vm *vm, uint32_t id)
+void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent)
 {
 	struct uc_watch *w = &vm->watch;
 	uint64_t bit = 1ull << (id % 64);
 
+	/* Before `waiting`, which the watcher takes first. */
+	if (!(__atomic_load_n(&w->got[id / 64], __ATOMIC_SEQ_CST) & bit))
+		__atomic_fetch_or(&w->got[id / 64], bit, __ATOMIC_SEQ_CST);
 	/* Set already: the watcher has yet to clear it and to look, after what was queued. */
 	if (!(__atomic_load_n(&w->waiting[id / 64], __ATOMIC_SEQ_CST) & bit))
 		__atomic_fetch_or(&w->waiting[id / 64], bit, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&w->fresh, 1, __ATOMIC_RELAXED);
+	if (urgent)
+		__atomic_store_n(&w->urgent, 1, __ATOMIC_SEQ_CST);
 	/* Pairs with sleep_until_queued(): it says that it sleeps, then looks. */
-	if (__atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST))
+	if (__atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST) == ASLEEP ||
+	    (urgent && __atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST)))
 		wake(w);
 }
 
@@ -48,12 +61,23 @@ static void sleep_until_queued(struct uc_vm *vm)
 {
 	struct uc_watch *w = &vm->watch;
 
-	__atomic_store_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&w->asleep, ASLEEP, __ATOMIC_SEQ_CST);
 	uc_trace(UC_TRACE_ASLEEP, 0, 0, 0);
 	if (!any_waiting(w) && !ended(vm))
-		syscall(SYS_futex, &w->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
-	__atomic_store_n(&w->asleep, 0, __ATOMIC_SEQ_CST);
+		syscall(SYS_futex, &w->asleep, FUTEX_WAIT_PRIVATE, ASLEEP, NULL, NULL, 0);
+	__atomic_store_n(&w->asleep, AWAKE, __ATOMIC_SEQ_CST);
 	uc_trace(UC_TRACE_AWAKE, 0, 0, 0);
+}
+
+static void doze(struct uc_watch *w, uint32_t period_ns)
+{
+	const struct timespec period = {.tv_nsec = period_ns};
+
+	__atomic_store_n(&w->asleep, DOZING, __ATOMIC_SEQ_CST);
+	if (!__atomic_exchange_n(&w->urgent, 0, __ATOMIC_SEQ_CST))
+		syscall(SYS_futex, &w->asleep, FUTEX_WAIT_PRIVATE, DOZING, &period, NULL, 0);
+	__atomic_store_n(&w->asleep, AWAKE, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&w->urgent, 0, __ATOMIC_SEQ_CST);
 }
 
 static uint32_t hand_over(struct uc_vcpu *v)
@@ -86,21 +110,34 @@ static bool is_away(struct uc_vm *vm, uint32_t id)
 	}
 }
 
+/* Someone could take at once what is handed over. */
+static bool any_runs(struct uc_vm *vm)
+{
+	uint64_t since;
+
+	for (uint32_t id = 0; id < vm->nr_vcpus; id++)
+		if (uc_vcpu_is_live(&vm->evtchn_vcpus[id]) &&
+		    uc_vm_run_state(vm, &vm->evtchn_vcpus[id], &since) == UC_VCPU_RUNNING)
+			return true;
+	return false;
+}
+
 /* True while the vCPU has something that could move. */
 static bool look_at(struct uc_vm *vm, uint32_t id)
 {
 	struct uc_vcpu *v = &vm->evtchn_vcpus[id];
+	uint32_t moved = 0;
 
-	if (!uc_vcpu_movable(v)) {
-		uc_trace(UC_TRACE_TAKEN, id, 0, 0);
-		return false;
-	}
-	if (is_away(vm, id))
-		vm->watch.moved += hand_over(v);
 	if (!uc_vcpu_movable(v))
-		return false;
-	uc_trace(UC_TRACE_WAITING, id, 0, uc_vcpu_movable(v));
-	return true;
+		uc_trace(UC_TRACE_TAKEN, id, 0, 0);
+	else if (is_away(vm, id) && (any_runs(vm) || !uc_boost_may(vm, id)))
+		moved = hand_over(v);
+	vm->watch.moved += moved;
+	if (uc_vcpu_movable(v))
+		uc_trace(UC_TRACE_WAITING, id, 0, uc_vcpu_movable(v));
+	else if (moved)
+		uc_boost_forgive(vm, id);
+	return uc_boost_look(vm, id, uc_vcpu_movable(v)) || uc_vcpu_movable(v);
 }
 
 static void look(struct uc_vm *vm)
@@ -116,6 +153,9 @@ static void look(struct uc_vm *vm)
 			continue;
 		/* Cleared first: what is queued after the look sets it again. */
 		__atomic_fetch_and(&w->waiting[id / 64], ~bit, __ATOMIC_SEQ_CST);
+		if ((__atomic_fetch_and(&w->got[id / 64], ~bit, __ATOMIC_SEQ_CST) & bit) &&
+		    uc_boost_is_on(vm))
+			uc_boost_owe(vm, id);
 		if (look_at(vm, id))
 			__atomic_fetch_or(&w->waiting[id / 64], bit, __ATOMIC_SEQ_CST);
 	}
@@ -125,29 +165,38 @@ static void look(struct uc_vm *vm)
 static uint32_t next_period_ns(struct uc_watch *w, uint32_t period_ns)
 {
 	if (__atomic_exchange_n(&w->fresh, 0, __ATOMIC_RELAXED))
-		return UC_WATCH_PERIOD_NS;
-	return period_ns < UC_WATCH_PERIOD_MAX_NS ? 2 * period_ns : UC_WATCH_PERIOD_MAX_NS;
+		period_ns = UC_WATCH_PERIOD_NS;
+	else
+		period_ns = period_ns < UC_WATCH_PERIOD_MAX_NS ? 2 * period_ns
+							       : UC_WATCH_PERIOD_MAX_NS;
+	return w->boost.boosted && period_ns > w->boost.length_ns ? (uint32_t)w->boost.length_ns
+								  : period_ns;
 }
 
 static void *thread_main(void *arg)
 {
-	struct timespec period = {.tv_nsec = UC_WATCH_PERIOD_NS};
+	uint32_t period_ns = UC_WATCH_PERIOD_NS;
 	struct uc_vm *vm = arg;
 
 	uc_thread_slice(0, UC_SLICE_SHORT_NS);
+	uc_boost_begin(vm);
 	while (!ended(vm)) {
 		if (!any_waiting(&vm->watch))
 			sleep_until_queued(vm);
-		period.tv_nsec = next_period_ns(&vm->watch, (uint32_t)period.tv_nsec);
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &period, NULL);
+		period_ns = next_period_ns(&vm->watch, period_ns);
+		doze(&vm->watch, period_ns);
 		look(vm);
 	}
+	uc_boost_end(vm);
 	return NULL;
 }
 
 int uc_watch_start(struct uc_vm *vm, struct uc_diag *diag)
 {
-	int rc = pthread_create(&vm->watch.thread, NULL, thread_main, vm);
+	int rc;
+
+	vm->watch.boost.length_ns = vm->config->routing.boost_us * 1000ull;
+	rc = pthread_create(&vm->watch.thread, NULL, thread_main, vm);
 
 	if (rc)
 		return uc_fail(diag, UC_EXIT_INTERNAL, rc, "cannot start the watcher's thread: %s",

@@ -76,18 +76,20 @@ static void __attribute__((noreturn))
 exec_run(const struct uc_machine *m, const struct uc_machine_config *config, int console)
 {
 	const struct uc_compare_config *compare = config->compare;
-	char cpus[16], memory[32], append[256], slice[16];
+	char cpus[16], memory[32], append[256], slice[16], boost[16];
 	const char *argv[] = {
-		"upcall",	 "run",		 "--kernel",
-		compare->kernel, "--initrd",	 compare->initrd,
-		"--cpus",	 cpus,		 "--memory",
-		memory,		 "--append",	 append,
-		"--name",	 m->name,	 "--policy",
-		"pinned",	 "--net",	 config->address ? "tap=" UC_MACHINE_TAP : "none",
-		"--slice",	 slice,		 "--no-reboot",
-		"--trace",	 compare->trace, NULL};
+		"upcall",	 "run",		"--kernel",
+		compare->kernel, "--initrd",	compare->initrd,
+		"--cpus",	 cpus,		"--memory",
+		memory,		 "--append",	append,
+		"--name",	 m->name,	"--policy",
+		"pinned",	 "--net",	config->address ? "tap=" UC_MACHINE_TAP : "none",
+		"--slice",	 slice,		"--boost",
+		boost,		 "--no-reboot", "--trace",
+		compare->trace,	 NULL};
 
 	snprintf(slice, sizeof(slice), "%u", compare->slice_ms);
+	snprintf(boost, sizeof(boost), "%u", compare->boost_us);
 	snprintf(cpus, sizeof(cpus), "%u", compare->vcpus);
 	snprintf(memory, sizeof(memory), "%lluM",
 		 (unsigned long long)(compare->memory_bytes >> 20));

@@ -179,13 +179,43 @@ static void report_window(struct run *r, bool load, const char *policy, const st
 	json_decref(window.events);
 }
 
+int uc_compare_policy_parse(const char *word, enum uc_policy *policy, enum uc_boost_when *boost)
+{
+	size_t len = strcspn(word, "+"), all = strlen(word);
+	char name[32];
+
+	*boost = UC_BOOST_FOLLOW;
+	if (!strcmp(word + len, "+boost"))
+		*boost = UC_BOOST_ALWAYS;
+	else if (all > 6 && !strcmp(word + (len = all - 6), "-boost"))
+		*boost = UC_BOOST_NEVER;
+	else
+		len = all;
+	if (len >= sizeof(name))
+		return -EINVAL;
+	memcpy(name, word, len);
+	name[len] = '\0';
+	return uc_policy_parse(name, policy);
+}
+
 static int set_policy(struct run *r, const char *policy, struct uc_diag *diag)
 {
+	enum uc_policy named = UC_POLICY_PINNED;
+	enum uc_boost_when boost = UC_BOOST_FOLLOW;
 	json_t *result = NULL;
-	int rc = uc_machine_ask(&r->machines[0],
-				json_pack("{ss ss}", "op", "policy", "policy", policy), &result,
-				diag);
+	int rc;
 
+	uc_compare_policy_parse(policy, &named, &boost); /* has been checked */
+	rc = uc_machine_ask(&r->machines[0],
+			    json_pack("{ss ss}", "op", "policy", "policy", uc_policy_name(named)),
+			    &result, diag);
+	json_decref(result);
+	result = NULL;
+	if (!rc)
+		rc = uc_machine_ask(
+			&r->machines[0],
+			json_pack("{ss ss}", "op", "boost", "when", uc_boost_when_name(boost)),
+			&result, diag);
 	json_decref(result);
 	return rc;
 }

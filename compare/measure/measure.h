@@ -12,8 +12,10 @@
 #include <stdio.h>
 
 #include "vmm/diag.h"
+#include "vmm/routing.h"
 
 #define UC_COMPARE_POLICIES_MAX 4
+#define UC_COMPARE_WORD_MAX	24
 
 enum uc_probe {
 	UC_PROBE_ICMP, /* the guest's kernel answers */
@@ -31,12 +33,20 @@ struct uc_compare_config {
 	unsigned int vcpus, host_cpus, io_cpus, competitors, seconds, window_ms, rate_hz, seed;
 	unsigned int host_slice_ms; /* the host scheduler's base slice meanwhile; 0: as it is */
 	unsigned int slice_ms;	    /* `upcall run --slice` of the target */
+	unsigned int boost_us;	    /* `upcall run --boost` of the target */
 	unsigned int quota_percent; /* of one CPU, for the target; 0: no quota */
 	uint64_t memory_bytes;	    /* of each guest */
 	bool idle;		    /* no busy tasks in the target */
+	char policy_words[UC_COMPARE_POLICIES_MAX][UC_COMPARE_WORD_MAX];
 	const char *policies[UC_COMPARE_POLICIES_MAX + 1];
 	bool probes[UC_PROBES];
 };
+
+/*
+ * A policy as `compare` takes it: its name, with "+boost" behind it when it shall boost whatever it
+ * is, or "-boost" when it shall not; without either it boosts as `upcall run` does. -EINVAL.
+ */
+int uc_compare_policy_parse(const char *word, enum uc_policy *policy, enum uc_boost_when *boost);
 
 const char *uc_probe_name(enum uc_probe probe);
 

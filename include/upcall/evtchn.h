@@ -241,6 +241,12 @@ int uc_endpoint_open(struct uc_endpoint *e, struct uc_domain *d);
 /* Raise the guest's port. -ENOTCONN when the guest has closed it. */
 int uc_endpoint_raise(struct uc_endpoint *e);
 /*
+ * There is more behind the event that the guest took last, and its rings say that it needs no
+ * other: the vCPU that took it is still at work. The host hears of that by its queued(). Any
+ * context, no locks.
+ */
+void uc_endpoint_more(struct uc_endpoint *e);
+/*
  * The guest's port becomes unbound. To be called before the domain is destroyed. On return notify()
  * is not running and will not run again.
  */

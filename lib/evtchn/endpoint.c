@@ -69,6 +69,15 @@ int uc_endpoint_raise(struct uc_endpoint *e)
 	return 0;
 }
 
+void uc_endpoint_more(struct uc_endpoint *e)
+{
+	struct uc_domain *d = uc_load_acquire(&e->domain);
+	uint32_t port = uc_load(&e->port);
+
+	if (connected(e, d, port))
+		uc_tell_more(d, port);
+}
+
 void uc_endpoint_close(struct uc_endpoint *e)
 {
 	struct uc_domain *d = uc_load_acquire(&e->domain);

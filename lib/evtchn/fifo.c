@@ -230,14 +230,18 @@ static void fifo_raise(struct uc_domain *d, uint32_t port)
 	struct uc_port *p = &d->ports[port];
 	uc_g32 *word = fifo_word_or_park(d, port);
 	bool was_pending;
+	uint32_t w;
 
 	if (!word)
 		return;
 	was_pending = uc_g32_test_and_set(word, UC_FIFO_PENDING_BIT);
 	if (!was_pending)
 		uc_count(&p->events);
-	if (!(uc_g32_read(word) & (UC_FIFO_LINKED | UC_FIFO_MASKED)))
+	w = uc_g32_read(word);
+	if (!(w & (UC_FIFO_LINKED | UC_FIFO_MASKED)))
 		fifo_link(d, port, word);
+	else if (!(w & UC_FIFO_LINKED))
+		uc_tell_more(d, port); /* masked, most likely while it is handled */
 	if (!was_pending)
 		uc_check_pollers(d, port);
 }

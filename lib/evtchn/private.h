@@ -130,6 +130,15 @@ static inline void uc_raise(struct uc_domain *d, uint32_t port)
 		uc_abi_of(d)->raise(d, port);
 }
 
+/* The vCPU that got the port's last event has more to do for it. No locks. */
+static inline void uc_tell_more(struct uc_domain *d, uint32_t port)
+{
+	struct uc_route route = uc_route_load(&d->ports[port]);
+
+	if (d->host->ops->queued && route.usable && route.policy != UC_ROUTE_PER_VCPU)
+		d->host->ops->queued(d->host->ctx, &d->vcpus[route.last_vcpu]);
+}
+
 /* fifo.c */
 uc_g32 *uc_fifo_word(struct uc_domain *d, uint32_t port);
 void uc_fifo_announce(struct uc_domain *d, struct uc_vcpu *v, struct uc_route route, bool upcall);

@@ -16,6 +16,7 @@ const struct uc_ctl_op uc_ctl_ops[] = {
 	{"ports", uc_ctl_op_ports, {"from", "count", NULL}},
 	{"version", uc_ctl_op_version, {NULL}},
 	{"policy", uc_ctl_op_policy, {"policy", "port", NULL}},
+	{"boost", uc_ctl_op_boost, {"when", NULL}},
 	{"affinity", uc_ctl_op_affinity, {"vcpus", "port", NULL}},
 	{"priority", uc_ctl_op_priority, {"port", "priority", NULL}},
 	{"quit", uc_ctl_op_quit, {NULL}},

@@ -58,6 +58,7 @@ int uc_ctl_op_quit(struct uc_vm *vm, const json_t *args, json_t **result, char *
 
 /* ops_route.c */
 int uc_ctl_op_policy(struct uc_vm *vm, const json_t *args, json_t **result, char *error);
+int uc_ctl_op_boost(struct uc_vm *vm, const json_t *args, json_t **result, char *error);
 int uc_ctl_op_affinity(struct uc_vm *vm, const json_t *args, json_t **result, char *error);
 int uc_ctl_op_priority(struct uc_vm *vm, const json_t *args, json_t **result, char *error);
 

@@ -40,15 +40,21 @@ int uc_ctl_op_status(struct uc_vm *vm, const json_t *args, json_t **result, char
 
 	(void)args, (void)error;
 	*result = json_pack(
-		"{so ss si sf si si sI so ss ss so so so so so so}", "name", text(vm->config->name),
-		"state", running ? "running" : "stopping", "pid", (int)getpid(), "uptime_s",
-		uptime_s(vm), "reboots", (int)vm->reboots, "vcpus", (int)vm->nr_vcpus, "memory_mib",
-		(json_int_t)(vm->config->memory_bytes >> 20), "kernel", text(vm->config->kernel),
-		"abi", abi(vm), "policy", uc_policy_name((enum uc_policy)vm->domain.policy),
-		"upcalls", uc_counters_upcalls(vm), "events", uc_counters_events(vm), "handed_over",
+		"{so ss si sf si si sI so ss ss so so so so so so so}", "name",
+		text(vm->config->name), "state", running ? "running" : "stopping", "pid",
+		(int)getpid(), "uptime_s", uptime_s(vm), "reboots", (int)vm->reboots, "vcpus",
+		(int)vm->nr_vcpus, "memory_mib", (json_int_t)(vm->config->memory_bytes >> 20),
+		"kernel", text(vm->config->kernel), "abi", abi(vm), "policy",
+		uc_policy_name((enum uc_policy)vm->domain.policy), "upcalls",
+		uc_counters_upcalls(vm), "events", uc_counters_events(vm), "handed_over",
 		uc_counters_handed_over(vm), "delivered", uc_counters_delivered(vm), "watch",
 		json_pack("{sI sI}", "looks", (json_int_t)vm->watch.looks, "moved",
 			  (json_int_t)vm->watch.moved),
+		"boost",
+		json_pack("{ss sb sI sI}", "when",
+			  uc_boost_when_name((enum uc_boost_when)vm->watch.boost.when), "may",
+			  vm->watch.boost.may, "count", (json_int_t)vm->watch.boost.count,
+			  "total_us", (json_int_t)(vm->watch.boost.total_ns / 1000)),
 		"net", uc_counters_net(vm));
 	return *result ? 0 : -ENOMEM;
 }

@@ -57,6 +57,18 @@ int uc_ctl_op_policy(struct uc_vm *vm, const json_t *args, json_t **result, char
 	return 0;
 }
 
+int uc_ctl_op_boost(struct uc_vm *vm, const json_t *args, json_t **result, char *error)
+{
+	const char *name = json_string_value(json_object_get(args, "when"));
+	enum uc_boost_when when;
+
+	if (!name || uc_boost_when_parse(name, &when))
+		return uc_ctl_refuse(error, EINVAL, "when: give follow, never or always");
+	__atomic_store_n(&vm->watch.boost.when, when, __ATOMIC_RELAXED);
+	*result = json_pack("{ss}", "when", name);
+	return 0;
+}
+
 int uc_ctl_op_affinity(struct uc_vm *vm, const json_t *args, json_t **result, char *error)
 {
 	const json_t *given = json_object_get(args, "vcpus");

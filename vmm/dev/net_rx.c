@@ -156,6 +156,8 @@ static void deliver(struct uc_net_queue *q)
 	if (uc_ring_push(&q->rx)) {
 		uc_net_raise_rx(q);
 		uc_net_count(q->stats.rx_raised, 1);
+	} else {
+		uc_endpoint_more(&q->rx_event->endpoint);
 	}
 	uc_net_count(q->stats.rx_packets, whole);
 	uc_net_count(q->stats.rx_bytes, whole ? q->rx_len : 0);
