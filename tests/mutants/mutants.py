@@ -3,7 +3,7 @@
 
 Invariants: 1 nothing is lost, 2 nothing is corrupted, 3 a guest cannot hurt the host, 4 per-vCPU
 events never move, 6 ordering; "ABI": a rule of Xen's ABI that guests rely on; "cost": a promise about
-locks; "count": what status tells.
+locks; "count": what status tells; "told": what a host that watches its vCPUs is told.
 """
 
 FIFO = "lib/evtchn/fifo.c"
@@ -23,7 +23,7 @@ HANDOVER = "lib/route/handover.c"
 CLAIM = "if (uc_g32_test_and_clear(&v->control->ready, priority)) {"
 # The unsafe variant: READY is looked at and cleared, but nobody asks who cleared it.
 NO_CLAIM = "if (uc_g32_read(&v->control->ready) & (1u << priority)) {\n\t\tuc_g32_clear(&v->control->ready, priority);"
-LOOK = "if (!(uc_g32_read(word) & (UC_FIFO_LINKED | UC_FIFO_MASKED)))"
+LOOK = "if (!(w & (UC_FIFO_LINKED | UC_FIFO_MASKED)))"
 
 
 def mutant(invariant, name, file, *change, by=None):
@@ -80,6 +80,22 @@ MUTANTS = [
            "d->host->ops->queued(d->host->ctx, v);", ";"),
     mutant("4", "the host is told of timers, too", FIFO,
            "if (route.policy != UC_ROUTE_PER_VCPU && d->host", "if (d->host"),
+    mutant("told", "the host is not told of what is raised masked", FIFO,
+           "\telse if (!(w & UC_FIFO_LINKED))\n", "\telse if (0)\n"),
+    mutant("told", "the host is told of what is linked already", FIFO,
+           "\telse if (!(w & UC_FIFO_LINKED))\n", "\telse\n"),
+    mutant("told", "the host is told of what is raised masked once only", FIFO,
+           "\telse if (!(w & UC_FIFO_LINKED))\n", "\telse if (!was_pending && !(w & UC_FIFO_LINKED))\n"),
+    mutant("told", "the host is told of masked timers, too", PRIVATE,
+           "route.usable && route.policy != UC_ROUTE_PER_VCPU)", "route.usable)"),
+    mutant("told", "more is for where the guest wants the port", PRIVATE,
+           "&d->vcpus[route.last_vcpu]);", "&d->vcpus[route.vcpu]);"),
+    mutant("told", "a host that does not watch is called", PRIVATE,
+           "if (d->host->ops->queued && route.usable", "if (route.usable"),
+    mutant("told", "more is not told", ENDPOINT, "\t\tuc_tell_more(d, port);", "\t\t;"),
+    mutant("told", "more raises", ENDPOINT, "\t\tuc_tell_more(d, port);", "\t\tuc_raise(d, port);"),
+    mutant("told", "more of what is not connected is told", ENDPOINT,
+           "\tif (connected(e, d, port))\n\t\tuc_tell_more", "\tif (d)\n\t\tuc_tell_more"),
     mutant("1", "no upcall for a new HEAD", FIFO,
            "\treturn !uc_g32_test_and_set(&v->control->ready, priority);",
            "\treturn uc_g32_test_and_set(&v->control->ready, priority) && 0;"),
@@ -117,11 +133,11 @@ MUTANTS = [
 
     # Raising.
     mutant("ABI", "MASKED is ignored in FIFO", FIFO, LOOK,
-           "if (!(uc_g32_read(word) & UC_FIFO_LINKED))"),
+           "if (!(w & UC_FIFO_LINKED))"),
     mutant("cost", "an event on its way takes the lock", FIFO, LOOK,
-           "if (!(uc_g32_read(word) & UC_FIFO_MASKED))"),
+           "if (!(w & UC_FIFO_MASKED))"),
     mutant("1", "a word left pending is never linked again", FIFO, LOOK,
-           "if (!was_pending && !(uc_g32_read(word) & (UC_FIFO_LINKED | UC_FIFO_MASKED)))"),
+           "if (!was_pending && !(w & (UC_FIFO_LINKED | UC_FIFO_MASKED)))"),
     mutant("1", "FIFO looks before it sets PENDING", FIFO,
            "\twas_pending = uc_g32_test_and_set(word, UC_FIFO_PENDING_BIT);",
            "\tuint32_t early = uc_g32_read(word);\n"
