@@ -259,6 +259,81 @@ static void status_tells_what_was_left_with_each_vcpu(void **state)
 	close(fd);
 }
 
+static void status_tells_of_boosts(void **state)
+{
+	struct uc_boost *b = &machine.vm.watch.boost;
+	int fd = dial();
+	json_t *status, *boost;
+
+	(void)state;
+	b->count = 1ull << 40;
+	b->total_ns = (3ull << 40) * 1000 + 999;
+	status = ask(fd, STATUS);
+	boost = json_object_get(status, "boost");
+	assert_string_equal(string(boost, "when"), "follow");
+	assert_true(json_is_false(json_object_get(boost, "may")));
+	assert_int_equal(number(boost, "count"), 1ull << 40);
+	assert_int_equal(number(boost, "total_us"), 3ull << 40);
+	json_decref(status);
+	b->may = true;
+	status = ask(fd, STATUS);
+	assert_true(json_is_true(json_object_get(json_object_get(status, "boost"), "may")));
+	json_decref(status);
+	close(fd);
+}
+
+static void boost_says_when(void **state)
+{
+	static const enum uc_boost_when whens[] = {UC_BOOST_ALWAYS, UC_BOOST_NEVER,
+						   UC_BOOST_FOLLOW};
+	static const char *const names[] = {"always", "never", "follow"};
+	int fd = dial();
+	char line[64];
+	json_t *result;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(line, sizeof(line), "{\"op\":\"boost\",\"when\":\"%s\"}\n", names[i]);
+		result = ask(fd, line);
+		assert_string_equal(string(result, "when"), names[i]);
+		assert_int_equal(json_object_size(result), 1);
+		json_decref(result);
+		assert_int_equal(machine.vm.watch.boost.when, whens[i]);
+		result = ask(fd, STATUS);
+		assert_string_equal(string(json_object_get(result, "boost"), "when"), names[i]);
+		json_decref(result);
+	}
+	close(fd);
+}
+
+static void a_bad_when_changes_nothing(void **state)
+{
+	static const char *const bad[] = {"",
+					  ",\"when\":\"\"",
+					  ",\"when\":\"Never\"",
+					  ",\"when\":\"on\"",
+					  ",\"when\":\"follow \"",
+					  ",\"when\":\"nev\"",
+					  ",\"when\":1",
+					  ",\"when\":null",
+					  ",\"when\":true",
+					  ",\"when\":[\"never\"]"};
+	int fd = dial();
+	char line[64];
+
+	(void)state;
+	machine.vm.watch.boost.when = UC_BOOST_ALWAYS;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(line, sizeof(line), "{\"op\":\"boost\"%s}\n", bad[i]);
+		assert_refused(fd, line, "EINVAL", "when: give follow, never or always");
+		assert_int_equal(machine.vm.watch.boost.when, UC_BOOST_ALWAYS);
+	}
+	assert_refused(fd, "{\"op\":\"boost\",\"when\":\"never\",\"port\":1}\n", "EINVAL",
+		       "takes only when");
+	assert_int_equal(machine.vm.watch.boost.when, UC_BOOST_ALWAYS);
+	close(fd);
+}
+
 static void a_ports_row_is_the_librarys(void **state)
 {
 	int fd = dial();
@@ -752,6 +827,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(status_tells_what_the_machine_is),
 		TEST(status_tells_what_was_left_with_each_vcpu),
+		TEST(status_tells_of_boosts),
+		TEST(boost_says_when),
+		TEST(a_bad_when_changes_nothing),
 		TEST(a_ports_row_is_the_librarys),
 		TEST(pages_of_ports_hold_each_once),
 		TEST(version_names_all_ops),
