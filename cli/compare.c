@@ -16,12 +16,7 @@
 #include "lab/lab.h"
 #include "vmm/kvm/probe.h"
 
-/* An emulated machine takes about 100 times as long to handle an event as a real one. */
-#define LAB_HOST_SLICE_MS 300
-#define LAB_SLICE_MS	  100
-#define LAB_BOOST_US	  20000
-#define SLICE_MS	  1
-#define SLICE_UNSET	  UINT_MAX
+#define BOOST_UNSET UINT_MAX
 
 static struct uc_compare_asked asked = {
 	.config =
@@ -31,12 +26,12 @@ static struct uc_compare_asked asked = {
 			.vcpus = 4,
 			.host_cpus = 2,
 			.io_cpus = 1,
-			.slice_ms = SLICE_UNSET,
-			.boost_us = SLICE_UNSET,
+			.slice_ms = 1,
+			.boost_us = BOOST_UNSET,
 			.competitors = 1,
-			.seconds = 75,
-			.window_ms = 2000,
-			.rate_hz = 20,
+			.seconds = 10,
+			.window_ms = 250,
+			.rate_hz = 200,
 			.seed = 1,
 			.memory_bytes = 256ull << 20,
 		},
@@ -61,14 +56,12 @@ static const struct uc_opt opts[] = {
 	 "of "
 	 "the guests (default: 1)",
 	 &asked.config.io_cpus, 0, 64},
-	{"host-slice", UC_OPT_UINT, "MS",
-	 "base time slice of the host's scheduler meanwhile (default: natively as it is, in the "
-	 "lab "
-	 "300: what is emulated is so much slower than a CPU)",
-	 &asked.config.host_slice_ms, 1, 1000},
-	{"slice", UC_OPT_UINT, "MS", "as for `upcall run` (default: 1, in the lab 100)",
-	 &asked.config.slice_ms, 0, 100},
-	{"boost", UC_OPT_UINT, "US", "as for `upcall run` (default: 200, in the lab 20000)",
+	{"slice", UC_OPT_UINT, "MS", "as for `upcall run` (default: 1)", &asked.config.slice_ms, 0,
+	 100},
+	{"boost", UC_OPT_UINT, "US",
+	 "as for `upcall run` (default: 200; in the lab so much for each of its CPUs, which share "
+	 "one "
+	 "clock)",
 	 &asked.config.boost_us, 0, UC_BOOST_MAX_US},
 	{"competitors", UC_OPT_UINT, "N",
 	 "guests beside the measured one, each vCPU of theirs busy (default: 1)",
@@ -84,12 +77,12 @@ static const struct uc_opt opts[] = {
 	 "icmp (the guest's kernel answers), task (a task in it does, over UDP), tcp (request and "
 	 "response on a connection), http (pages of a web server) (default: icmp,task)",
 	 &asked.probes},
-	{"rate", UC_OPT_UINT, "HZ", "requests in a second, at random times (default: 20)",
+	{"rate", UC_OPT_UINT, "HZ", "requests in a second, at random times (default: 200)",
 	 &asked.config.rate_hz, 1, 100000},
 	{"seconds", UC_OPT_UINT, "N",
-	 "time to measure, a fifth of it for the idle floor (default: 75)", &asked.config.seconds,
+	 "time to measure, a fifth of it for the idle floor (default: 10)", &asked.config.seconds,
 	 1, 86400},
-	{"window", UC_OPT_UINT, "MS", "time between changes of the policy (default: 2000)",
+	{"window", UC_OPT_UINT, "MS", "time between changes of the policy (default: 250)",
 	 &asked.config.window_ms, 100, 60000},
 	{"seed", UC_OPT_UINT, "N", "of the random times and orders (default: 1)",
 	 &asked.config.seed, 0, UINT32_MAX},
@@ -154,16 +147,6 @@ static int find_initrd(struct uc_diag *diag)
 	rc = uc_compare_make_initrd(asked.netfront, initrd_path, diag);
 	asked.config.initrd = initrd_path;
 	return rc;
-}
-
-static void choose_slices(bool in_lab)
-{
-	if (in_lab && !asked.config.host_slice_ms)
-		asked.config.host_slice_ms = LAB_HOST_SLICE_MS;
-	if (asked.config.slice_ms == SLICE_UNSET)
-		asked.config.slice_ms = in_lab ? LAB_SLICE_MS : SLICE_MS;
-	if (asked.config.boost_us == SLICE_UNSET)
-		asked.config.boost_us = in_lab ? LAB_BOOST_US : UC_BOOST_DEFAULT_US;
 }
 
 static bool needs_lab(void)
@@ -241,6 +224,15 @@ static int report(const struct uc_records *r, const char *command, struct uc_dia
 	return rc;
 }
 
+static void choose_boost(bool in_lab)
+{
+	const struct uc_compare_config *c = &asked.config;
+
+	if (c->boost_us == BOOST_UNSET)
+		asked.config.boost_us = UC_BOOST_DEFAULT_US *
+					(in_lab ? c->host_cpus + c->io_cpus : 1);
+}
+
 static int compare(int *status, struct uc_diag *diag)
 {
 	struct uc_records *r = uc_records_new();
@@ -250,7 +242,7 @@ static int compare(int *status, struct uc_diag *diag)
 
 	if (!r)
 		return -ENOMEM;
-	choose_slices(in_lab);
+	choose_boost(in_lab);
 	uc_compare_describe(&asked, command, sizeof(command));
 	rc = check_web_server(diag);
 	if (!rc)
@@ -299,6 +291,7 @@ static int run(int argc, char **argv, int *status, struct uc_diag *diag)
 	if (!asked.config.kernel || !asked.config.initrd)
 		return uc_fail(diag, UC_EXIT_USAGE, EINVAL,
 			       "--measure needs --kernel and --initrd");
+	choose_boost(false);
 	/* What went wrong is in the records. */
 	if (uc_compare_measure(&asked.config, stdout, &why))
 		*status = why.status ? why.status : UC_EXIT_INTERNAL;

@@ -130,8 +130,6 @@ void uc_compare_make_line(struct uc_compare_line *line, const struct uc_compare_
 	add_number(line, "cpus", config->vcpus);
 	add_number(line, "host-cpus", config->host_cpus);
 	add_number(line, "io-cpus", config->io_cpus);
-	if (config->host_slice_ms)
-		add_number(line, "host-slice", config->host_slice_ms);
 	add_number(line, "slice", config->slice_ms);
 	add_number(line, "boost", config->boost_us);
 	add_number(line, "competitors", config->competitors);
@@ -157,9 +155,6 @@ void uc_compare_describe(const struct uc_compare_asked *asked, char *text, size_
 		asked->policies, asked->probes, config->rate_hz, config->seconds, config->window_ms,
 		config->seed, config->slice_ms, config->boost_us);
 
-	if (config->host_slice_ms && n > 0 && (size_t)n < size)
-		n += snprintf(text + n, size - (size_t)n, " --host-slice %u",
-			      config->host_slice_ms);
 	if (config->quota_percent && n > 0 && (size_t)n < size)
 		snprintf(text + n, size - (size_t)n, " --quota %u", config->quota_percent);
 }

@@ -89,9 +89,14 @@ void uc_boost_owe(struct uc_vm *vm, uint32_t id)
 	uint64_t ran = ran_ns(&vm->vcpus[id]);
 
 	debt->begun = debt->owed && (debt->begun || ran != debt->ran_ns);
-	debt->owed = true;
+	__atomic_store_n(&debt->owed, true, __ATOMIC_RELAXED);
 	debt->owed_ns = clock_ns(CLOCK_MONOTONIC);
 	debt->ran_ns = debt->seen_ns = ran;
+}
+
+bool uc_boost_is_owed(const struct uc_vm *vm, uint32_t id)
+{
+	return __atomic_load_n(&vm->watch.boost.debts[id].owed, __ATOMIC_RELAXED);
 }
 
 void uc_boost_forgive(struct uc_vm *vm, uint32_t id)
@@ -99,7 +104,7 @@ void uc_boost_forgive(struct uc_vm *vm, uint32_t id)
 	struct uc_debt *debt = &vm->watch.boost.debts[id];
 
 	if (!debt->boosted && !debt->begun && ran_ns(&vm->vcpus[id]) == debt->ran_ns)
-		debt->owed = false;
+		__atomic_store_n(&debt->owed, false, __ATOMIC_RELAXED);
 }
 
 static void refill(struct uc_vm *vm, struct uc_boost *b, uint64_t now_ns)
@@ -145,7 +150,8 @@ static void stop(struct uc_vm *vm, uint32_t id, uint64_t now_ns)
 
 	uc_thread_fair(__atomic_load_n(&vm->vcpus[id].tid, __ATOMIC_ACQUIRE));
 	uc_routing_set_slice(&vm->vcpus[id]);
-	debt->boosted = debt->owed = false;
+	debt->boosted = false;
+	__atomic_store_n(&debt->owed, false, __ATOMIC_RELAXED);
 	b->budget_ns -= took_ns < b->budget_ns ? took_ns : b->budget_ns;
 	b->total_ns += took_ns;
 	b->boosted--;
@@ -188,7 +194,7 @@ bool uc_boost_look(struct uc_vm *vm, uint32_t id, bool untaken)
 			stop(vm, id, now_ns);
 	} else if (!untaken && (ran >= b->length_ns || since_ns >= VOID_AFTER * b->length_ns)) {
 		/* It has had its time, or sleeps, or never had the CPU and lost what it got. */
-		debt->owed = false;
+		__atomic_store_n(&debt->owed, false, __ATOMIC_RELAXED);
 	} else if (waits_for_cpu(vm, id, untaken, seen)) {
 		boost(vm, id, now_ns);
 	}

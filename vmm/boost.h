@@ -33,7 +33,8 @@ enum uc_boost_when {
 };
 
 struct uc_debt {
-	bool owed, boosted;
+	bool owed; /* any thread */
+	bool boosted;
 	bool begun;		  /* it was at work on an earlier event when this debt began */
 	uint64_t owed_ns, ran_ns; /* when it began, and the thread's CPU time then */
 	uint64_t seen_ns;	  /* and at the last look */
@@ -61,6 +62,7 @@ void uc_boost_begin(struct uc_vm *vm);
 void uc_boost_end(struct uc_vm *vm);
 /* vCPU `id` has got something. */
 void uc_boost_owe(struct uc_vm *vm, uint32_t id);
+bool uc_boost_is_owed(const struct uc_vm *vm, uint32_t id); /* any thread */
 /* What it got went to another. Nothing is owed unless it has begun to handle something. */
 void uc_boost_forgive(struct uc_vm *vm, uint32_t id);
 /* It would get a CPU at once. */

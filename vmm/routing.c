@@ -144,6 +144,24 @@ void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v)
 				boosts && uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED);
 }
 
+static __thread const struct uc_vm_vcpu *self;
+
+void uc_routing_begin_vcpu(const struct uc_vm_vcpu *v)
+{
+	self = v;
+	uc_routing_set_slice(v);
+}
+
+/* The handler of a device wakes a task on another vCPU, say. */
+void uc_routing_kicked(struct uc_vm *vm, const struct uc_vcpu *v)
+{
+	uint64_t since;
+
+	if (self && self->id != v->id && uc_boost_is_on(vm) && uc_watch_is_at_work(vm, self->id) &&
+	    uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED)
+		uc_watch_queued(vm, v->id, true);
+}
+
 void uc_routing_begin(struct uc_vm *vm)
 {
 	const struct uc_routing_config *config = &vm->config->routing;

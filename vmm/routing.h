@@ -67,6 +67,10 @@ int uc_routing_set_policy(struct uc_vm *vm, enum uc_policy policy);
 void uc_routing_set_slice(const struct uc_vm_vcpu *v);
 /* Something that could move is queued at `v`: see that it is not forgotten there. Any thread. */
 void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v);
+/* `v` gets an upcall: it shall have a CPU for it when a vCPU at work on an event says so. */
+void uc_routing_kicked(struct uc_vm *vm, const struct uc_vcpu *v);
+/* This thread is a vCPU's, from now on. */
+void uc_routing_begin_vcpu(const struct uc_vm_vcpu *v);
 
 enum uc_run_state uc_vm_run_state(struct uc_vm *vm, const struct uc_vcpu *v, uint64_t *since);
 /* Where KVM keeps vCPU `id`'s run state, as the guest registered it. */
@@ -75,6 +79,8 @@ void uc_vm_set_runstate(struct uc_vm *vm, uint32_t id, uint64_t gpa);
 int uc_watch_start(struct uc_vm *vm, struct uc_diag *diag);
 void uc_watch_join(struct uc_vm *vm); /* vm->end is set */
 /* Something that could move waits at vCPU `id`. Any thread; does not block. */
+/* vCPU `id` has got an event lately and may be at work on it. Any thread. */
+bool uc_watch_is_at_work(const struct uc_vm *vm, uint32_t id);
 void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent);
 
 #endif

@@ -37,6 +37,12 @@ static void wake(struct uc_watch *w)
 	syscall(SYS_futex, &w->asleep, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+bool uc_watch_is_at_work(const struct uc_vm *vm, uint32_t id)
+{
+	return (__atomic_load_n(&vm->watch.got[id / 64], __ATOMIC_RELAXED) >> (id % 64) & 1) ||
+	       uc_boost_is_owed(vm, id);
+}
+
 void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent)
 {
 	struct uc_watch *w = &vm->watch;

@@ -18,10 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BASE_SLICE     DEBUGFS "/sched/base_slice_ns"
 #define CGROUP	       "/sys/fs/cgroup"
 #define CGROUP_CONTROL CGROUP "/cgroup.subtree_control"
-#define DEBUGFS	       "/sys/kernel/debug"
 #define PERIOD_US      100000
 #define TAP_TRIES      500
 #define TAP_WAIT_NS    20000000
@@ -288,48 +286,6 @@ void uc_host_default_signals(const sigset_t *old)
 bool uc_host_told_to_stop(void)
 {
 	return told_to_stop;
-}
-
-/* ---- the scheduler ---- */
-
-static char old_slice[32]; /* "" when it was not changed */
-static bool mounted_debugfs;
-
-static void read_slice(void)
-{
-	FILE *file = fopen(BASE_SLICE, "re");
-
-	if (!file)
-		return;
-	if (!fgets(old_slice, sizeof(old_slice), file))
-		old_slice[0] = '\0';
-	fclose(file);
-}
-
-int uc_host_set_base_slice(unsigned int slice_ms, struct uc_diag *diag)
-{
-	char text[32];
-	int rc;
-
-	if (!slice_ms) {
-		if (old_slice[0])
-			write_file(BASE_SLICE, old_slice);
-		if (mounted_debugfs)
-			umount2(DEBUGFS, MNT_DETACH);
-		old_slice[0] = '\0';
-		mounted_debugfs = false;
-		return 0;
-	}
-	if (access(BASE_SLICE, W_OK))
-		mounted_debugfs = !mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
-	read_slice();
-	snprintf(text, sizeof(text), "%u", slice_ms * 1000000);
-	rc = write_file(BASE_SLICE, text);
-	return rc ? uc_fail(diag, UC_EXIT_USAGE, -rc,
-			    "--host-slice: cannot write " BASE_SLICE " (%s); it needs root and a "
-			    "kernel with debugfs",
-			    strerror(-rc))
-		  : 0;
 }
 
 /* ---- CPU times ---- */

@@ -49,12 +49,6 @@ bool uc_host_told_to_stop(void);
 void uc_host_hold_signals(sigset_t *old);
 void uc_host_default_signals(const sigset_t *old);
 
-/*
- * The base slice of the host's scheduler, for all its tasks; 0 puts back what was there. It needs
- * debugfs, which is mounted where it is not. -errno, `diag`.
- */
-int uc_host_set_base_slice(unsigned int slice_ms, struct uc_diag *diag);
-
 /* Process `pid` gets at most `percent` of one CPU from now on. -errno, `diag`. */
 int uc_host_set_quota(pid_t pid, unsigned int percent, struct uc_diag *diag);
 /* Undo what that did, if it did; the process has ended. */

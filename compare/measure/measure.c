@@ -359,12 +359,11 @@ static int run_all(struct run *r, struct uc_diag *diag)
 }
 
 /* In the reverse order of what was done; the guests are gone before their cgroup is. */
-static void put_back(struct run *r, struct uc_diag *diag)
+static void put_back(struct run *r)
 {
 	for (uint32_t i = r->nr_machines; i > 0; i--)
 		uc_machine_stop(&r->machines[i - 1]);
 	uc_host_drop_quota();
-	uc_host_set_base_slice(0, diag);
 }
 
 int uc_compare_measure(const struct uc_compare_config *config, FILE *out, struct uc_diag *diag)
@@ -382,8 +381,6 @@ int uc_compare_measure(const struct uc_compare_config *config, FILE *out, struct
 	rc = uc_host_take_cpus(&r->cpus, config->host_cpus, config->io_cpus, diag);
 	if (!rc)
 		rc = uc_host_own_network(diag);
-	if (!rc && config->host_slice_ms)
-		rc = uc_host_set_base_slice(config->host_slice_ms, diag);
 	if (!rc)
 		rc = run_all(r, diag);
 	/* Ctrl-C also ends the guests, which is then the first thing that is noticed. */
@@ -391,7 +388,7 @@ int uc_compare_measure(const struct uc_compare_config *config, FILE *out, struct
 		rc = -EINTR;
 		*diag = interrupted;
 	}
-	put_back(r, diag);
+	put_back(r);
 	if (rc)
 		uc_record_error(out, diag);
 	else

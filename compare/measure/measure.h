@@ -31,7 +31,6 @@ struct uc_compare_config {
 	const char *where;   /* "native" or "lab", for the record */
 	const char *version; /* of upcall, for the record */
 	unsigned int vcpus, host_cpus, io_cpus, competitors, seconds, window_ms, rate_hz, seed;
-	unsigned int host_slice_ms; /* the host scheduler's base slice meanwhile; 0: as it is */
 	unsigned int slice_ms;	    /* `upcall run --slice` of the target */
 	unsigned int boost_us;	    /* `upcall run --boost` of the target */
 	unsigned int quota_percent; /* of one CPU, for the target; 0: no quota */

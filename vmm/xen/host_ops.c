@@ -28,6 +28,7 @@ static void kick(void *ctx, struct uc_vcpu *v)
 
 	uc_trace_kick(v);
 	uc_vcpu_kick(&vm->vcpus[v->id]);
+	uc_routing_kicked(vm, v);
 }
 
 static void queued(void *ctx, struct uc_vcpu *v)
