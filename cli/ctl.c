@@ -94,6 +94,10 @@ const struct uc_command uc_cmd_ctl = {
 		   "  status                     what it is, counters per vCPU, the network card\n"
 		   "  ports [from=N] [count=N]   its event channels\n"
 		   "  version                    of the program that runs it, and its ops\n"
+		   "  policy policy=NAME [port=N]    where events go: pinned, follow, ...\n"
+		   "  affinity vcpus=LIST [port=N]   the vCPUs that they may go to\n"
+		   "  priority port=N priority=N     0, the highest, to 15\n"
+		   "  boost when=WHEN            CPU time for events: follow, never, always\n"
 		   "  quit                       end it at once, as Ctrl-A x does\n"
 		   "\n"
 		   "Status 40: no such machine, or it refused.",
