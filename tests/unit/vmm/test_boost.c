@@ -8,13 +8,11 @@
 #include "fifo_guest.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <sched.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "real_time.h"
 #include "vcpu_thread.h"
 #include "vmm/boost.h"
 #include "vmm/latency.h"
@@ -76,14 +74,6 @@ static int tear_down(void **state)
 	return fifo_guest_free(state);
 }
 
-static void need_the_right(const struct fifo_guest *g)
-{
-	if (g->vm->watch.boost.may)
-		return;
-	print_message("skipped: this process may not have real-time threads\n");
-	skip();
-}
-
 static bool is_boosted(uint32_t id)
 {
 	return vcpu_thread_attr(&threads[id]).policy == SCHED_FIFO;
@@ -119,7 +109,7 @@ static void nothing_is_paid_that_is_not_owed(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	set_preempted(g, WHO, 0);
 	assert_false(look(g));
 	assert_false(look_untaken(g));
@@ -134,7 +124,7 @@ static void who_waits_for_a_cpu_is_boosted(void **state)
 	struct fifo_guest *g = *state;
 	struct thread_attr before[VCPUS], after;
 
-	need_the_right(g);
+	need_real_time();
 	for (uint32_t i = 0; i < 3; i++)
 		before[i] = vcpu_thread_attr(&threads[i]);
 	boost(g, WHO);
@@ -153,7 +143,7 @@ static void the_watcher_comes_before_whom_it_boosts(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	boost(g, WHO);
 	assert_int_equal(watchers.policy, SCHED_FIFO);
 	assert_true(watchers.priority > vcpu_thread_attr(&threads[WHO]).priority);
@@ -163,7 +153,7 @@ static void who_runs_is_not_boosted(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	set_running(g, WHO);
 	owe(g);
 	for (int i = 0; i < 3; i++) {
@@ -181,7 +171,7 @@ static void who_woke_and_gets_no_cpu_is_boosted(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	set_running(g, WHO);
 	owe(g);
 	assert_true(look(g)); /* asleep again, as far as one can see: it has taken all */
@@ -194,7 +184,7 @@ static void in_the_vmm_it_is_boosted_unless_it_gets_on(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	set_outside(g, WHO);
 	owe(g);
 	vcpu_thread_work(&threads[WHO], BIT_NS);
@@ -211,7 +201,7 @@ static void a_batch_thread_is_left_alone(void **state)
 	struct fifo_guest *g = *state;
 	struct thread_attr before, after;
 
-	need_the_right(g);
+	need_real_time();
 	vcpu_thread_end(&threads[WHO]);
 	vcpu_thread_start(&threads[WHO], &g->vm->vcpus[WHO],
 			  &(struct thread_attr){.policy = SCHED_BATCH, .nice = NICE});
@@ -233,7 +223,7 @@ static void a_thread_of_another_priority_is_left_alone(void **state)
 	struct fifo_guest *g = *state;
 	struct thread_attr before, after;
 
-	need_the_right(g);
+	need_real_time();
 	vcpu_thread_end(&threads[WHO]);
 	vcpu_thread_start(&threads[WHO], &g->vm->vcpus[WHO],
 			  &(struct thread_attr){.policy = SCHED_RR, .priority = 3});
@@ -255,7 +245,7 @@ static void it_ends_when_it_is_paid(void **state)
 	struct fifo_guest *g = *state;
 	struct thread_attr after;
 
-	need_the_right(g);
+	need_real_time();
 	vcpu_thread_end(&threads[WHO]);
 	vcpu_thread_start(&threads[WHO], &g->vm->vcpus[WHO], &(struct thread_attr){.nice = NICE});
 	boost(g, WHO);
@@ -278,7 +268,7 @@ static void it_ends_after_twice_its_length(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	boost(g, WHO);
 	now_ns += 2 * LENGTH_NS - 1;
 	assert_true(look_untaken(g));
@@ -293,7 +283,7 @@ static void more_events_do_not_put_its_end_off(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	boost(g, WHO);
 	for (int i = 0; i < 4; i++) {
 		assert_true(is_boosted(WHO));
@@ -308,7 +298,7 @@ static void each_event_is_owed_its_own_time(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	boost(g, WHO);
 	vcpu_thread_work(&threads[WHO], LENGTH_NS);
 	owe(g);
@@ -335,7 +325,7 @@ static void all_are_taken_back_at_the_end(void **state)
 	struct fifo_guest *g = *state;
 	struct thread_attr before, after;
 
-	need_the_right(g);
+	need_real_time();
 	vcpu_thread_end(&threads[2]);
 	vcpu_thread_start(&threads[2], &g->vm->vcpus[2],
 			  &(struct thread_attr){.policy = SCHED_RR, .priority = 3});
@@ -359,7 +349,7 @@ static void without_budget_it_waits(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	begin(g);
 	set_preempted(g, WHO, 0);
 	owe(g);
@@ -380,7 +370,7 @@ static void boosts_are_charged(void **state)
 	struct fifo_guest *g = *state;
 	uint64_t budget_ns;
 
-	need_the_right(g);
+	need_real_time();
 	owe(g);
 	assert_true(uc_boost_may(g->vm, WHO));
 	budget_ns = b->budget_ns;
@@ -408,7 +398,7 @@ static void one_would_get_a_cpu_at_once_if(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	assert_false(uc_boost_may(g->vm, WHO)); /* nothing is owed */
 	owe(g);
 	assert_true(uc_boost_may(g->vm, WHO));
@@ -427,7 +417,7 @@ static void what_went_elsewhere_is_not_owed(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	set_preempted(g, WHO, 0);
 	owe(g);
 	owe(g);
@@ -443,7 +433,7 @@ static void what_it_has_begun_is_owed_still(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	owe(g);
 	vcpu_thread_work(&threads[WHO], BIT_NS);
 	uc_boost_forgive(g->vm, WHO);
@@ -457,7 +447,7 @@ static void what_it_began_before_the_last_is_owed_still(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	owe(g);
 	vcpu_thread_work(&threads[WHO], BIT_NS);
 	owe(g);
@@ -485,7 +475,7 @@ static void a_boost_is_not_forgiven(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	boost(g, WHO);
 	uc_boost_forgive(g->vm, WHO);
 	assert_true(look(g));
@@ -507,7 +497,7 @@ static void it_depends_on_when_and_on_the_policy(void **state)
 {
 	struct fifo_guest *g = *state;
 
-	need_the_right(g);
+	need_real_time();
 	for (int policy = 0; policy < UC_POLICIES; policy++) {
 		set(g, UC_BOOST_FOLLOW, (enum uc_policy)policy);
 		assert_int_equal(uc_boost_is_on(g->vm), policy == UC_POLICY_FOLLOW);
@@ -555,23 +545,6 @@ static void of_no_length_there_is_none(void **state)
 		set(g, (enum uc_boost_when)when, UC_POLICY_FOLLOW);
 		assert_false(uc_boost_is_on(g->vm));
 	}
-}
-
-/* This thread's effective CAP_SYS_NICE, and what RLIMIT_RTPRIO allows without. */
-static void allow_real_time(bool allowed)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2];
-	struct rlimit limit;
-
-	assert_int_equal(syscall(SYS_capget, &header, data), 0);
-	data[0].effective &= ~(1u << CAP_SYS_NICE);
-	if (allowed)
-		data[0].effective |= data[0].permitted & 1u << CAP_SYS_NICE;
-	assert_int_equal(syscall(SYS_capset, &header, data), 0);
-	assert_int_equal(getrlimit(RLIMIT_RTPRIO, &limit), 0);
-	limit.rlim_cur = allowed ? limit.rlim_max : 0;
-	assert_int_equal(setrlimit(RLIMIT_RTPRIO, &limit), 0);
 }
 
 static int tear_down_and_allow(void **state)

@@ -9,13 +9,11 @@
  */
 #include "fifo_guest.h"
 
-#include <linux/capability.h>
 #include <sched.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "real_time.h"
 #include "vcpu_thread.h"
 #include "vmm/boost.h"
 #include "vmm/latency.h"
@@ -136,23 +134,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-/* This thread's effective CAP_SYS_NICE, and what RLIMIT_RTPRIO allows without. */
-static void allow_real_time(bool allowed)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2];
-	struct rlimit limit;
-
-	assert_int_equal(syscall(SYS_capget, &header, data), 0);
-	data[0].effective &= ~(1u << CAP_SYS_NICE);
-	if (allowed)
-		data[0].effective |= data[0].permitted & 1u << CAP_SYS_NICE;
-	assert_int_equal(syscall(SYS_capset, &header, data), 0);
-	assert_int_equal(getrlimit(RLIMIT_RTPRIO, &limit), 0);
-	limit.rlim_cur = allowed ? limit.rlim_max : 0;
-	assert_int_equal(setrlimit(RLIMIT_RTPRIO, &limit), 0);
-}
-
 static int tear_down(void **state)
 {
 	struct fifo_guest *g = *state;
@@ -186,15 +167,6 @@ static void stop(struct fifo_guest *g)
 	uc_watch_join(g->vm);
 }
 
-static void need_the_right(struct fifo_guest *g)
-{
-	if (__atomic_load_n(&g->vm->watch.boost.may, __ATOMIC_RELAXED))
-		return;
-	stop(g);
-	print_message("skipped: this process may not have real-time threads\n");
-	skip();
-}
-
 static bool all_are_fair(void)
 {
 	for (uint32_t i = 0; i < VCPUS; i++)
@@ -218,8 +190,8 @@ static void who_gets_an_event_and_no_cpu_is_boosted(void **state)
 {
 	struct fifo_guest *g = *state;
 
+	need_real_time();
 	start(g);
-	need_the_right(g);
 	raise_port(g, EVENT);
 	WAIT_FOR(load(&spy.boosts[WHO]));
 	WAIT_FOR(load(&spy.ends[WHO]));
@@ -237,8 +209,8 @@ static void boosts_follow_each_other(void **state)
 {
 	struct fifo_guest *g = *state;
 
+	need_real_time();
 	start(g);
-	need_the_right(g);
 	for (uint32_t round = 1; round <= 5; round++) {
 		raise_port(g, EVENT);
 		WAIT_FOR(load(&spy.ends[WHO]) == round);
@@ -256,8 +228,8 @@ static void its_end_takes_all_back(void **state)
 {
 	struct fifo_guest *g = *state;
 
+	need_real_time();
 	start(g);
-	need_the_right(g);
 	spy.stop_when_boosted = 1;
 	raise_port(g, EVENT);
 	WAIT_FOR(load(&spy.boosts[WHO]));
@@ -293,6 +265,7 @@ static void while_nobody_runs_it_stays(void **state)
 	const uint64_t either = 1u << WHO | 1u << 2;
 	struct fifo_guest *g = *state;
 
+	need_real_time();
 	raise_port(g, EVENT);
 	assert_int_equal(uc_port_set_affinity(&g->vm->domain, g->ends[EVENT].port, &either), 0);
 	set_preempted(g, WHO, 1); /* vCPU 2 waits longer */
@@ -300,7 +273,6 @@ static void while_nobody_runs_it_stays(void **state)
 	g->vm->watch.boost.budget_ns = 1000 * LENGTH_US * 1000ull;
 	assert_int_equal(uc_watch_start(g->vm, &(struct uc_diag){0}), 0);
 	WAIT_FOR(boosts() || load(&spy.asked) > LOOKS);
-	need_the_right(g);
 	stop(g);
 	assert_int_equal(load(&spy.boosts[WHO]), 1);
 	assert_int_equal(boosts(), 1);
@@ -323,8 +295,8 @@ static void never_is_never(void **state)
 	struct fifo_guest *g = *state;
 
 	g->vm->watch.boost.when = UC_BOOST_NEVER;
+	need_real_time();
 	start(g);
-	need_the_right(g);
 	raise_in_vain(g);
 }
 
@@ -336,8 +308,8 @@ static void only_what_follows_is_boosted(void **state)
 	/* This asks for run states, so that looks can be counted. */
 	assert_int_equal(uc_port_set_policy(&g->vm->domain, g->ends[EVENT].port, UC_POLICY_FOLLOW),
 			 0);
+	need_real_time();
 	start(g);
-	need_the_right(g);
 	raise_in_vain(g);
 }
 
@@ -359,8 +331,8 @@ static void always_is_for_what_is_pinned_too(void **state)
 	assert_int_equal(uc_routing_set_policy(g->vm, UC_POLICY_PINNED), 0);
 	set_running(g, 2); /* would take it, were it not pinned */
 	assert_int_equal(uc_bind_vcpu(&g->vm->domain, g->ends[EVENT].port, WHO), 0);
+	need_real_time();
 	start(g);
-	need_the_right(g);
 	raise_port(g, EVENT);
 	WAIT_FOR(load(&spy.boosts[WHO]));
 	WAIT_FOR(load(&spy.ends[WHO]));
