@@ -22,6 +22,7 @@
 #define EVENT	   0u
 #define WHO	   1u
 #define LENGTH_US  5000u
+#define SAVINGS_NS (1000 * LENGTH_US * 1000ull) /* more than it keeps */
 #define LOOKS	   50u
 #define DEADLINE_S 60
 #define NAP_NS	   200000
@@ -156,7 +157,7 @@ static void start(struct fifo_guest *g)
 {
 	struct uc_diag diag = {0};
 
-	g->vm->watch.boost.budget_ns = 1000 * LENGTH_US * 1000ull;
+	g->vm->watch.boost.budget_ns = SAVINGS_NS;
 	assert_int_equal(uc_watch_start(g->vm, &diag), 0);
 	WAIT_FOR(is_asleep(g));
 }
@@ -223,6 +224,24 @@ static void boosts_follow_each_other(void **state)
 	assert_true(all_are_fair());
 }
 
+/* It has taken the event, so nothing waits there any more; then it lost its CPU in the handler. */
+static void who_is_at_work_is_boosted_and_looked_after(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	need_real_time();
+	raise_port(g, EVENT);
+	take_at(g, WHO);
+	assert_false(waits_at(g, WHO));
+	g->vm->watch.boost.budget_ns = SAVINGS_NS;
+	assert_int_equal(uc_watch_start(g->vm, &(struct uc_diag){0}), 0);
+	WAIT_FOR(load(&spy.ends[WHO]));
+	WAIT_FOR(is_asleep(g)); /* for nothing is owed any more */
+	stop(g);
+	assert_int_equal(boosts(), 1);
+	assert_true(all_are_fair());
+}
+
 /* The machine ends in the very look that boosts. */
 static void its_end_takes_all_back(void **state)
 {
@@ -250,7 +269,7 @@ static void while_another_runs_the_event_goes_there(void **state)
 	assert_true(waits_at(g, WHO));
 	assert_int_equal(uc_port_set_affinity(&g->vm->domain, g->ends[EVENT].port, &either), 0);
 	set_running(g, 2);
-	g->vm->watch.boost.budget_ns = 1000 * LENGTH_US * 1000ull;
+	g->vm->watch.boost.budget_ns = SAVINGS_NS;
 	assert_int_equal(uc_watch_start(g->vm, &(struct uc_diag){0}), 0);
 	WAIT_FOR(waits_at(g, 2));
 	stop(g);
@@ -270,7 +289,7 @@ static void while_nobody_runs_it_stays(void **state)
 	assert_int_equal(uc_port_set_affinity(&g->vm->domain, g->ends[EVENT].port, &either), 0);
 	set_preempted(g, WHO, 1); /* vCPU 2 waits longer */
 	spy.stop_when_boosted = 1;
-	g->vm->watch.boost.budget_ns = 1000 * LENGTH_US * 1000ull;
+	g->vm->watch.boost.budget_ns = SAVINGS_NS;
 	assert_int_equal(uc_watch_start(g->vm, &(struct uc_diag){0}), 0);
 	WAIT_FOR(boosts() || load(&spy.asked) > LOOKS);
 	stop(g);
@@ -413,6 +432,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WATCH_TEST(who_gets_an_event_and_no_cpu_is_boosted),
 		WATCH_TEST(boosts_follow_each_other),
+		WATCH_TEST(who_is_at_work_is_boosted_and_looked_after),
 		WATCH_TEST(its_end_takes_all_back),
 		WATCH_TEST(while_another_runs_the_event_goes_there),
 		WATCH_TEST(while_nobody_runs_it_stays),
