@@ -45,7 +45,7 @@ bool uc_boost_is_on(const struct uc_vm *vm)
 {
 	const struct uc_boost *b = &vm->watch.boost;
 
-	if (!b->may)
+	if (!__atomic_load_n(&b->may, __ATOMIC_RELAXED))
 		return false;
 	switch ((enum uc_boost_when)__atomic_load_n(&b->when, __ATOMIC_RELAXED)) {
 	case UC_BOOST_FOLLOW:
@@ -88,10 +88,19 @@ void uc_boost_owe(struct uc_vm *vm, uint32_t id)
 
 	uint64_t ran = ran_ns(&vm->vcpus[id]);
 
+	__atomic_store_n(&debt->answered, false, __ATOMIC_RELAXED);
 	debt->begun = debt->owed && (debt->begun || ran != debt->ran_ns);
 	__atomic_store_n(&debt->owed, true, __ATOMIC_RELAXED);
 	debt->owed_ns = clock_ns(CLOCK_MONOTONIC);
 	debt->ran_ns = debt->seen_ns = ran;
+}
+
+bool uc_boost_answered(struct uc_vm *vm, uint32_t id)
+{
+	struct uc_debt *debt = &vm->watch.boost.debts[id];
+
+	__atomic_store_n(&debt->answered, true, __ATOMIC_RELAXED);
+	return __atomic_load_n(&debt->boosted, __ATOMIC_RELAXED);
 }
 
 bool uc_boost_is_owed(const struct uc_vm *vm, uint32_t id)
@@ -107,11 +116,17 @@ void uc_boost_forgive(struct uc_vm *vm, uint32_t id)
 		__atomic_store_n(&debt->owed, false, __ATOMIC_RELAXED);
 }
 
+/* What a boost may take at most is paid when it begins, and what it did not take comes back. */
+static int64_t longest_ns(const struct uc_boost *b)
+{
+	return (int64_t)(2 * b->length_ns);
+}
+
 static void refill(struct uc_vm *vm, struct uc_boost *b, uint64_t now_ns)
 {
-	uint64_t most_ns = SAVED_MAX * b->length_ns * vm->nr_vcpus;
+	int64_t most_ns = (int64_t)(SAVED_MAX * b->length_ns * vm->nr_vcpus);
 
-	b->budget_ns += (now_ns - b->refilled_ns) * vm->nr_vcpus / UC_BOOST_SHARE;
+	b->budget_ns += (int64_t)((now_ns - b->refilled_ns) * vm->nr_vcpus / UC_BOOST_SHARE);
 	b->refilled_ns = now_ns;
 	if (b->budget_ns > most_ns)
 		b->budget_ns = most_ns;
@@ -122,7 +137,7 @@ bool uc_boost_may(struct uc_vm *vm, uint32_t id)
 	struct uc_boost *b = &vm->watch.boost;
 
 	refill(vm, b, clock_ns(CLOCK_MONOTONIC));
-	return b->debts[id].boosted || (b->debts[id].owed && b->budget_ns >= b->length_ns);
+	return b->debts[id].boosted || (b->debts[id].owed && b->budget_ns >= longest_ns(b));
 }
 
 static void boost(struct uc_vm *vm, uint32_t id, uint64_t now_ns)
@@ -131,13 +146,14 @@ static void boost(struct uc_vm *vm, uint32_t id, uint64_t now_ns)
 	struct uc_debt *debt = &b->debts[id];
 
 	refill(vm, b, now_ns);
-	if (b->budget_ns < b->length_ns ||
+	if (b->budget_ns < longest_ns(b) ||
 	    !uc_thread_real_time(__atomic_load_n(&vm->vcpus[id].tid, __ATOMIC_ACQUIRE),
 				 VCPU_PRIORITY))
 		return;
-	debt->boosted = true;
+	__atomic_store_n(&debt->boosted, true, __ATOMIC_RELAXED);
 	debt->boosted_ns = now_ns;
-	b->count++;
+	b->budget_ns -= longest_ns(b);
+	__atomic_store_n(&b->count, b->count + 1, __ATOMIC_RELAXED);
 	b->boosted++;
 	uc_trace(UC_TRACE_BOOST, id, 0, ran_ns(&vm->vcpus[id]) - debt->ran_ns);
 }
@@ -148,12 +164,12 @@ static void stop(struct uc_vm *vm, uint32_t id, uint64_t now_ns)
 	struct uc_debt *debt = &b->debts[id];
 	uint64_t took_ns = now_ns - debt->boosted_ns;
 
-	uc_thread_fair(__atomic_load_n(&vm->vcpus[id].tid, __ATOMIC_ACQUIRE));
+	uc_thread_fair(__atomic_load_n(&vm->vcpus[id].tid, __ATOMIC_ACQUIRE), VCPU_PRIORITY);
 	uc_routing_set_slice(&vm->vcpus[id]);
-	debt->boosted = false;
+	__atomic_store_n(&debt->boosted, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&debt->owed, false, __ATOMIC_RELAXED);
-	b->budget_ns -= took_ns < b->budget_ns ? took_ns : b->budget_ns;
-	b->total_ns += took_ns;
+	b->budget_ns += longest_ns(b) - (int64_t)took_ns; /* below zero when a look came late */
+	__atomic_store_n(&b->total_ns, b->total_ns + took_ns, __ATOMIC_RELAXED);
 	b->boosted--;
 	uc_trace(UC_TRACE_BOOST_END, id, 0, took_ns);
 }
@@ -182,6 +198,7 @@ bool uc_boost_look(struct uc_vm *vm, uint32_t id, bool untaken)
 	struct uc_boost *b = &vm->watch.boost;
 	struct uc_debt *debt = &b->debts[id];
 	uint64_t now_ns, since_ns, seen, ran;
+	bool paid;
 
 	if (!debt->owed)
 		return false;
@@ -189,11 +206,12 @@ bool uc_boost_look(struct uc_vm *vm, uint32_t id, bool untaken)
 	since_ns = now_ns - (debt->boosted ? debt->boosted_ns : debt->owed_ns);
 	seen = ran_ns(&vm->vcpus[id]);
 	ran = seen - debt->ran_ns;
+	paid = !untaken &&
+	       (ran >= b->length_ns || __atomic_load_n(&debt->answered, __ATOMIC_RELAXED));
 	if (debt->boosted) {
-		if ((ran >= b->length_ns && !untaken) || since_ns >= 2 * b->length_ns)
+		if (paid || since_ns >= (uint64_t)longest_ns(b))
 			stop(vm, id, now_ns);
-	} else if (!untaken && (ran >= b->length_ns || since_ns >= VOID_AFTER * b->length_ns)) {
-		/* It has had its time, or sleeps, or never had the CPU and lost what it got. */
+	} else if (paid || (!untaken && since_ns >= VOID_AFTER * b->length_ns)) {
 		__atomic_store_n(&debt->owed, false, __ATOMIC_RELAXED);
 	} else if (waits_for_cpu(vm, id, untaken, seen)) {
 		boost(vm, id, now_ns);

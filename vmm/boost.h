@@ -33,8 +33,8 @@ enum uc_boost_when {
 };
 
 struct uc_debt {
-	bool owed; /* any thread */
-	bool boosted;
+	bool owed, boosted;	  /* any thread reads */
+	bool answered;		  /* any thread: what it was owed for is done */
 	bool begun;		  /* it was at work on an earlier event when this debt began */
 	uint64_t owed_ns, ran_ns; /* when it began, and the thread's CPU time then */
 	uint64_t seen_ns;	  /* and at the last look */
@@ -46,7 +46,8 @@ struct uc_boost {
 	bool may;      /* the watcher got its own real-time priority */
 	uint64_t length_ns;
 	uint32_t boosted; /* vCPUs, now */
-	uint64_t budget_ns, refilled_ns;
+	int64_t budget_ns;
+	uint64_t refilled_ns;
 	uint64_t count, total_ns; /* boosts, and their time */
 	struct uc_debt debts[UC_BOOST_VCPUS];
 };
@@ -62,6 +63,8 @@ void uc_boost_begin(struct uc_vm *vm);
 void uc_boost_end(struct uc_vm *vm);
 /* vCPU `id` has got something. */
 void uc_boost_owe(struct uc_vm *vm, uint32_t id);
+/* vCPU `id` has answered a device: true when the watcher is to end its boost. Its thread. */
+bool uc_boost_answered(struct uc_vm *vm, uint32_t id);
 bool uc_boost_is_owed(const struct uc_vm *vm, uint32_t id); /* any thread */
 /* What it got went to another. Nothing is owed unless it has begun to handle something. */
 void uc_boost_forgive(struct uc_vm *vm, uint32_t id);

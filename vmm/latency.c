@@ -33,13 +33,16 @@ bool uc_thread_real_time(pid_t tid, int priority)
 	       !syscall(SYS_sched_setattr, tid, &attr, 0);
 }
 
-void uc_thread_fair(pid_t tid)
+void uc_thread_fair(pid_t tid, int priority)
 {
 	const struct sched_attr attr = {
 		.size = sizeof(attr),
 		.sched_policy = SCHED_NORMAL,
 		.sched_nice = getpriority(PRIO_PROCESS, (id_t)tid),
 	};
+	struct sched_attr now = {.size = sizeof(now)};
 
-	syscall(SYS_sched_setattr, tid, &attr, 0);
+	if (!syscall(SYS_sched_getattr, tid, &now, sizeof(now), 0) &&
+	    now.sched_policy == SCHED_FIFO && now.sched_priority == (uint32_t)priority)
+		syscall(SYS_sched_setattr, tid, &attr, 0);
 }

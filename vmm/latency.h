@@ -18,6 +18,7 @@
 void uc_thread_slice(pid_t tid, uint32_t slice_ns);
 /* From SCHED_NORMAL to SCHED_FIFO; false when it is neither that nor allowed. */
 bool uc_thread_real_time(pid_t tid, int priority);
-void uc_thread_fair(pid_t tid); /* and back */
+/* And back; not when somebody gave it another priority meanwhile. */
+void uc_thread_fair(pid_t tid, int priority);
 
 #endif

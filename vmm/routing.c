@@ -139,7 +139,8 @@ void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v)
 	bool boosts = uc_boost_is_on(vm);
 	uint64_t since;
 
-	if (policy != UC_POLICY_PINNED || boosts)
+	if (policy != UC_POLICY_PINNED || boosts ||
+	    __atomic_load_n(&vm->watch.ports_differ, __ATOMIC_RELAXED))
 		uc_watch_queued(vm, v->id,
 				boosts && uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED);
 }
@@ -160,6 +161,15 @@ void uc_routing_kicked(struct uc_vm *vm, const struct uc_vcpu *v)
 	if (self && self->id != v->id && uc_boost_is_on(vm) && uc_watch_is_at_work(vm, self->id) &&
 	    uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED)
 		uc_watch_queued(vm, v->id, true);
+}
+
+void uc_routing_sent(struct uc_vm *vm, uint32_t id, uint32_t port)
+{
+	struct uc_port_info info;
+
+	if (uc_boost_is_owed(vm, id) && !uc_port_info(&vm->domain, port, &info) &&
+	    info.kind == UC_PORT_HOST && uc_boost_answered(vm, id))
+		uc_watch_hurry(vm);
 }
 
 void uc_routing_begin(struct uc_vm *vm)

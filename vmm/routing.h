@@ -39,6 +39,7 @@ struct uc_watch {
 	bool started;
 	uint32_t asleep; /* futex */
 	uint32_t urgent;
+	uint32_t ports_differ;		/* some port has had a policy of its own */
 	uint64_t got[UC_ROUTING_WORDS]; /* vCPUs that got something since the last look */
 	struct uc_boost boost;
 	uint32_t fresh;			       /* something was queued since the last look */
@@ -69,6 +70,8 @@ void uc_routing_set_slice(const struct uc_vm_vcpu *v);
 void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v);
 /* `v` gets an upcall: it shall have a CPU for it when a vCPU at work on an event says so. */
 void uc_routing_kicked(struct uc_vm *vm, const struct uc_vcpu *v);
+/* This vCPU has sent an event of `port`: to a device, most likely with an answer. Its thread. */
+void uc_routing_sent(struct uc_vm *vm, uint32_t id, uint32_t port);
 /* This thread is a vCPU's, from now on. */
 void uc_routing_begin_vcpu(const struct uc_vm_vcpu *v);
 
@@ -80,6 +83,8 @@ int uc_watch_start(struct uc_vm *vm, struct uc_diag *diag);
 void uc_watch_join(struct uc_vm *vm); /* vm->end is set */
 /* Something that could move waits at vCPU `id`. Any thread; does not block. */
 /* vCPU `id` has got an event lately and may be at work on it. Any thread. */
+/* Look now. Any thread. */
+void uc_watch_hurry(struct uc_vm *vm);
 bool uc_watch_is_at_work(const struct uc_vm *vm, uint32_t id);
 void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent);
 

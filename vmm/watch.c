@@ -43,6 +43,13 @@ bool uc_watch_is_at_work(const struct uc_vm *vm, uint32_t id)
 	       uc_boost_is_owed(vm, id);
 }
 
+void uc_watch_hurry(struct uc_vm *vm)
+{
+	__atomic_store_n(&vm->watch.urgent, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&vm->watch.asleep, __ATOMIC_SEQ_CST))
+		wake(&vm->watch);
+}
+
 void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent)
 {
 	struct uc_watch *w = &vm->watch;
@@ -55,11 +62,10 @@ void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent)
 	if (!(__atomic_load_n(&w->waiting[id / 64], __ATOMIC_SEQ_CST) & bit))
 		__atomic_fetch_or(&w->waiting[id / 64], bit, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&w->fresh, 1, __ATOMIC_RELAXED);
-	if (urgent)
-		__atomic_store_n(&w->urgent, 1, __ATOMIC_SEQ_CST);
 	/* Pairs with sleep_until_queued(): it says that it sleeps, then looks. */
-	if (__atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST) == ASLEEP ||
-	    (urgent && __atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST)))
+	if (urgent)
+		uc_watch_hurry(vm);
+	else if (__atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST) == ASLEEP)
 		wake(w);
 }
 
@@ -138,7 +144,7 @@ static bool look_at(struct uc_vm *vm, uint32_t id)
 		uc_trace(UC_TRACE_TAKEN, id, 0, 0);
 	else if (is_away(vm, id) && (any_runs(vm) || !uc_boost_may(vm, id)))
 		moved = hand_over(v);
-	vm->watch.moved += moved;
+	__atomic_store_n(&vm->watch.moved, vm->watch.moved + moved, __ATOMIC_RELAXED);
 	if (uc_vcpu_movable(v))
 		uc_trace(UC_TRACE_WAITING, id, 0, uc_vcpu_movable(v));
 	else if (moved)
@@ -150,7 +156,7 @@ static void look(struct uc_vm *vm)
 {
 	struct uc_watch *w = &vm->watch;
 
-	w->looks++;
+	__atomic_store_n(&w->looks, w->looks + 1, __ATOMIC_RELAXED);
 	uc_trace_look(&vm->domain);
 	for (uint32_t id = 0; id < vm->nr_vcpus; id++) {
 		uint64_t bit = 1ull << (id % 64);

@@ -46,7 +46,21 @@ typedef struct {
 #define UC_FIFO_PAGES		 (UC_FIFO_PORTS / UC_FIFO_WORDS_PER_PAGE)
 
 /* 64 words of 64 bits. */
-#define UC_2L_PORTS   4096u
+#define UC_2L_PORTS 4096u
+
+/*
+ * An operation of ours beside Xen's EVTCHNOPs, for guests that know it: the vCPUs that a port's
+ * events may go to. No bit: those of the domain again. Errors as uc_port_set_affinity(), and -EPERM
+ * for a vCPU that the host has not given the domain's events to; -ENOSYS where it is not there.
+ */
+#define UC_EVTCHNOP_SET_AFFINITY 0x1000u
+#define UC_OP_VCPUS		 256u
+
+struct uc_evtchn_set_affinity {
+	uint32_t port;
+	uint32_t zero; /* -EINVAL for anything else */
+	uint64_t vcpus[UC_OP_VCPUS / 64];
+};
 
 #define UC_VIRQS      24u
 

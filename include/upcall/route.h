@@ -46,6 +46,8 @@ int uc_port_set_affinity(struct uc_domain *d, uint32_t port, const uint64_t *vcp
  * once the guest is FIFO.
  */
 int uc_domain_set_affinity(struct uc_domain *d, const uint64_t *vcpus);
+/* Is `vcpu` in the domain's own set? */
+bool uc_domain_may_use(const struct uc_domain *d, uint32_t vcpu);
 /* Is `vcpu` in the port's set? */
 bool uc_port_may_use(const struct uc_domain *d, uint32_t port, uint32_t vcpu);
 

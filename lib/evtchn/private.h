@@ -135,7 +135,8 @@ static inline void uc_tell_more(struct uc_domain *d, uint32_t port)
 {
 	struct uc_route route = uc_route_load(&d->ports[port]);
 
-	if (d->host->ops->queued && route.usable && route.policy != UC_ROUTE_PER_VCPU)
+	if (d->host->ops->queued && uc_domain_is_fifo(d) && route.usable &&
+	    route.policy != UC_ROUTE_PER_VCPU)
 		d->host->ops->queued(d->host->ctx, &d->vcpus[route.last_vcpu]);
 }
 

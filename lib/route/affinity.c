@@ -25,6 +25,13 @@ static bool is_empty(const struct uc_domain *d, const uint64_t *row)
 	return !any;
 }
 
+bool uc_domain_may_use(const struct uc_domain *d, uint32_t vcpu)
+{
+	const uint64_t *row = d->default_affinity;
+
+	return !d->affinity || is_empty(d, row) || ((uc_load(&row[vcpu / 64]) >> (vcpu % 64)) & 1);
+}
+
 bool uc_port_may_use(const struct uc_domain *d, uint32_t port, uint32_t vcpu)
 {
 	const uint64_t *row;
@@ -32,11 +39,8 @@ bool uc_port_may_use(const struct uc_domain *d, uint32_t port, uint32_t vcpu)
 	if (!d->affinity || uc_route_load(&d->ports[port]).policy == UC_ROUTE_PER_VCPU)
 		return true;
 	row = row_of(d, port);
-	if (is_empty(d, row)) {
-		row = d->default_affinity;
-		if (is_empty(d, row))
-			return true;
-	}
+	if (is_empty(d, row))
+		return uc_domain_may_use(d, vcpu);
 	return (uc_load(&row[vcpu / 64]) >> (vcpu % 64)) & 1;
 }
 

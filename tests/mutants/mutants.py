@@ -68,6 +68,10 @@ MUTANTS = [
            "\tif (!fifo_link_again(d, port, word))\n",
            "\tuc_vcpu_upcall(&d->vcpus[d->ports[port].route.vcpu]);\n"
            "\tif (!fifo_link_again(d, port, word))\n"),
+    mutant("1", "a guest widens the host's set", "lib/evtchn/op.c",
+           "if (!uc_domain_may_use(d, i))", "if (0)"),
+    mutant("1", "a guest names vCPUs that are not there", "lib/evtchn/op.c",
+           "if (i >= d->nr_vcpus)", "if (0)"),
     mutant("1", "the host is told only of what is at the head", FIFO,
            "if (route.policy != UC_ROUTE_PER_VCPU && d->host",
            "if (upcall && route.policy != UC_ROUTE_PER_VCPU && d->host"),

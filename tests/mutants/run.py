@@ -18,7 +18,7 @@ import time
 
 from mutants import MUTANTS
 
-PLAIN = ["abi", "setup", "deliver", "fifo", "poll", "lifecycle", "endpoint", "hostile", "route", "handover", "told"]
+PLAIN = ["abi", "setup", "deliver", "fifo", "poll", "lifecycle", "endpoint", "hostile", "route", "handover", "told", "affinity_op"]
 # Cheap ones first: most mutants are noticed by the first that looks.
 PROGRAMS = [(t, "plain") for t in PLAIN] + [
     ("steps", "stepped"),

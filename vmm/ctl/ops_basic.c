@@ -48,13 +48,19 @@ int uc_ctl_op_status(struct uc_vm *vm, const json_t *args, json_t **result, char
 		uc_policy_name((enum uc_policy)vm->domain.policy), "upcalls",
 		uc_counters_upcalls(vm), "events", uc_counters_events(vm), "handed_over",
 		uc_counters_handed_over(vm), "delivered", uc_counters_delivered(vm), "watch",
-		json_pack("{sI sI}", "looks", (json_int_t)vm->watch.looks, "moved",
-			  (json_int_t)vm->watch.moved),
+		json_pack("{sI sI}", "looks",
+			  (json_int_t)__atomic_load_n(&vm->watch.looks, __ATOMIC_RELAXED), "moved",
+			  (json_int_t)__atomic_load_n(&vm->watch.moved, __ATOMIC_RELAXED)),
 		"boost",
-		json_pack("{ss sb sI sI}", "when",
-			  uc_boost_when_name((enum uc_boost_when)vm->watch.boost.when), "may",
-			  vm->watch.boost.may, "count", (json_int_t)vm->watch.boost.count,
-			  "total_us", (json_int_t)(vm->watch.boost.total_ns / 1000)),
+		json_pack(
+			"{ss sb sI sI}", "when",
+			uc_boost_when_name((enum uc_boost_when)__atomic_load_n(
+				&vm->watch.boost.when, __ATOMIC_RELAXED)),
+			"may", __atomic_load_n(&vm->watch.boost.may, __ATOMIC_RELAXED), "count",
+			(json_int_t)__atomic_load_n(&vm->watch.boost.count, __ATOMIC_RELAXED),
+			"total_us",
+			(json_int_t)(__atomic_load_n(&vm->watch.boost.total_ns, __ATOMIC_RELAXED) /
+				     1000)),
 		"net", uc_counters_net(vm));
 	return *result ? 0 : -ENOMEM;
 }

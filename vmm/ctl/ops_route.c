@@ -52,6 +52,8 @@ int uc_ctl_op_policy(struct uc_vm *vm, const json_t *args, json_t **result, char
 		  : uc_routing_set_policy(vm, policy);
 	if (rc)
 		return refuse(rc, port, error);
+	if (port)
+		__atomic_store_n(&vm->watch.ports_differ, 1, __ATOMIC_RELAXED);
 	uc_trace(UC_TRACE_POLICY, 0, port, policy);
 	*result = json_pack("{ss}", "policy", name);
 	return 0;

@@ -61,6 +61,8 @@ int64_t uc_hc_event_channel(struct uc_vm_vcpu *v, const uint64_t *args)
 		return -EFAULT;
 	uc_trace_op(v->id, cmd, arg);
 	rc = uc_evtchn_op(v->evtchn, cmd, arg);
+	if (!rc && cmd == EVTCHNOP_send)
+		uc_routing_sent(v->vm, v->id, ((struct evtchn_send *)arg)->port);
 	/* The boot vCPU's control block is the first: the guest has chosen FIFO. */
 	if (!rc && cmd == EVTCHNOP_init_control && v->id == 0 && !v->vm->routing_begun) {
 		v->vm->routing_begun = true;

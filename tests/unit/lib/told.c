@@ -214,6 +214,20 @@ static void a_2_level_raise_is_not_told(void **state)
 	assert_told(a, 0, 0);
 }
 
+/* FAILS: 2-level delivers at route.vcpu and never sets last_vcpu. */
+static void more_in_2_level_is_for_whoever_got_the_last(void **state)
+{
+	struct machine *a = ((struct world *)*state)->a;
+	struct line l;
+
+	start_2l(a);
+	open_line(a, &l, 2);
+	raise_line(&l);
+	assert_int_equal(run(a, 2), 1);
+	uc_endpoint_more(&l.e);
+	assert_int_equal(a->queued[0], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +240,7 @@ int main(void)
 		TEST(what_cannot_move_is_not_told),
 		TEST(a_host_that_does_not_watch_is_not_asked),
 		TEST(a_2_level_raise_is_not_told),
+		TEST(more_in_2_level_is_for_whoever_got_the_last),
 	};
 
 	return cmocka_run_group_tests_name("told", tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void begin(struct fifo_guest *g)
 {
 	uc_boost_begin(g->vm);
 	watchers = thread_attr(0);
-	uc_thread_fair(0); /* or the test would be in the way of what it looks at */
+	uc_thread_fair(0, 2); /* or the test would be in the way of what it looks at */
 }
 
 /* vCPUs 0 to 2 have a thread; everything is saved that can be. */
@@ -262,6 +262,32 @@ static void it_ends_when_it_is_paid(void **state)
 	assert_int_equal(g->vm->watch.boost.boosted, 0);
 	assert_false(look_untaken(g)); /* nor does it begin again */
 	assert_int_equal(g->vm->watch.boost.count, 1);
+}
+
+static void it_ends_when_it_has_answered(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	need_real_time();
+	boost(g, WHO);
+	assert_true(uc_boost_answered(g->vm, WHO)); /* so the watcher is told */
+	assert_true(look_untaken(g));		    /* there is more to do */
+	assert_true(is_boosted(WHO));
+	assert_false(look(g));
+	assert_false(is_boosted(WHO));
+	assert_false(uc_boost_answered(g->vm, WHO));
+}
+
+static void an_answer_does_not_pay_for_the_next_event(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	need_real_time();
+	boost(g, WHO);
+	uc_boost_answered(g->vm, WHO);
+	owe(g);
+	assert_true(look(g));
+	assert_true(is_boosted(WHO));
 }
 
 static void it_ends_after_twice_its_length(void **state)
@@ -572,6 +598,37 @@ static void without_the_right_there_is_none(void **state)
 	assert_int_equal(g->vm->watch.boost.boosted, 0);
 }
 
+/* FAILS: header: "a budget: UC_BOOST_SHARE of the time of one CPU per vCPU". */
+static void hold_budget(struct fifo_guest *g, uint32_t nr)
+{
+	struct uc_boost *b = &g->vm->watch.boost;
+	uint64_t begun_ns, took_ns;
+
+	need_real_time();
+	begin(g); /* nothing saved */
+	begun_ns = now_ns;
+	for (int i = 0; i < 4000; i++) {
+		for (uint32_t id = 0; id < nr; id++) {
+			set_preempted(g, id, 0);
+			uc_boost_owe(g->vm, id);
+			uc_boost_look(g->vm, id, true);
+		}
+		now_ns += LENGTH_NS / 4;
+	}
+	uc_boost_end(g->vm);
+	took_ns = now_ns - begun_ns;
+	print_message("%u: %.2f of one CPU, budget %.2f\n", nr, (double)b->total_ns / took_ns,
+		      (double)VCPUS / UC_BOOST_SHARE);
+	assert_true(b->total_ns <= took_ns * VCPUS / UC_BOOST_SHARE + 2 * LENGTH_NS);
+}
+static void budget_holds_for_one(void **state)
+{
+	hold_budget(*state, 1);
+}
+static void budget_holds_for_three(void **state)
+{
+	hold_budget(*state, 3);
+}
 #define BOOST_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -586,6 +643,8 @@ int main(void)
 		BOOST_TEST(a_batch_thread_is_left_alone),
 		BOOST_TEST(a_thread_of_another_priority_is_left_alone),
 		BOOST_TEST(it_ends_when_it_is_paid),
+		BOOST_TEST(it_ends_when_it_has_answered),
+		BOOST_TEST(an_answer_does_not_pay_for_the_next_event),
 		BOOST_TEST(it_ends_after_twice_its_length),
 		BOOST_TEST(more_events_do_not_put_its_end_off),
 		BOOST_TEST(each_event_is_owed_its_own_time),
@@ -602,6 +661,9 @@ int main(void)
 		BOOST_TEST(it_depends_on_when_and_on_the_policy),
 		BOOST_TEST(unless_it_is_said_it_is_while_events_follow),
 		BOOST_TEST(names_are_parsed),
+		BOOST_TEST(budget_holds_for_one),
+		BOOST_TEST(budget_holds_for_three),
+
 		BOOST_TEST(of_no_length_there_is_none),
 		cmocka_unit_test_setup_teardown(without_the_right_there_is_none, set_up,
 						tear_down_and_allow),

@@ -94,13 +94,13 @@ bool __wrap_uc_thread_real_time(pid_t tid, int priority)
 	return done;
 }
 
-void __real_uc_thread_fair(pid_t tid);
-void __wrap_uc_thread_fair(pid_t tid);
-void __wrap_uc_thread_fair(pid_t tid)
+void __real_uc_thread_fair(pid_t tid, int priority);
+void __wrap_uc_thread_fair(pid_t tid, int priority);
+void __wrap_uc_thread_fair(pid_t tid, int priority)
 {
 	uint32_t id = whose(tid);
 
-	__real_uc_thread_fair(tid);
+	__real_uc_thread_fair(tid, priority);
 	if (id < VCPUS && thread_attr(tid).policy == SCHED_OTHER)
 		add(&spy.ends[id]);
 }
