@@ -10,7 +10,7 @@ UPCALL := $(BUILD)/cli/upcall
 help:
 	@echo 'make demo         boot a stock 4-vCPU Linux guest, show its event channels, compare policies (4 minutes)'
 	@echo 'make check        all tests: units, sanitizers, mutants, command line, lab, stock guests'
-	@echo 'make check-long   what may change about events changes at random, 10 minutes on each stock kernel'
+	@echo 'make check-long   what may change about events changes at random, 10 minutes on each stock kernel; all guests'
 	@echo 'make check-quick  unit tests and bad input only, without a guest'
 	@echo 'make bench        all comparisons of bench/scenarios, into docs/results.md (about 40 minutes)'
 	@echo 'make build        build/cli/upcall'
