@@ -10,7 +10,9 @@ import argparse
 import concurrent.futures
 import os
 import pathlib
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,7 +34,13 @@ PROGRAMS = [(t, "plain") for t in PLAIN] + [
 HELPERS = {"steps": ["fixture", "play"], "steps_route": ["fixture", "play"]}
 FLAGS = ["-std=gnu11", "-O1", "-w", "-D_GNU_SOURCE", "-Iinclude", "-I."]
 TESTS = "tests/unit/lib"
-TIMEOUT_S = {"stress": 40, "moves": 40}
+# What tells a hang: CPU time, which other work on this machine does not change, and a long wait.
+CPU_S = {"stress": 80, "moves": 80}
+WALL = 12
+
+
+def limit_cpu(seconds):
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 ARGS = {("stress", "stepped"): ["60000"], ("moves", "stepped"): ["60000"]}
 
 
@@ -71,11 +79,14 @@ class Tree:
                        cwd=self.root, check=True)
         try:
             done = subprocess.run([str(program), *ARGS.get((test, variant), [])], cwd=self.root, capture_output=True, text=True,
-                                  errors="replace", timeout=TIMEOUT_S.get(test, 10))
+                                  errors="replace", timeout=WALL * CPU_S.get(test, 10),
+                                  preexec_fn=lambda: limit_cpu(CPU_S.get(test, 10)))
         except subprocess.TimeoutExpired:
             return "hangs"
         if done.returncode == 0:
             return None
+        if done.returncode == -signal.SIGXCPU:
+            return "spins"
         failed = [l.split("] ", 1)[1] for l in (done.stdout + done.stderr).splitlines()
                   if l.startswith("[  FAILED  ] ") and "test(s)" not in l]
         return failed[0] if failed else f"dies ({done.returncode})"
