@@ -97,7 +97,7 @@ MUTANTS = [
     mutant("told", "more is for where the guest wants the port", PRIVATE,
            "&d->vcpus[route.last_vcpu]);", "&d->vcpus[route.vcpu]);"),
     mutant("told", "a host that does not watch is called", PRIVATE,
-           "if (d->host->ops->queued && route.usable", "if (route.usable"),
+           "if (d->host->ops->queued && uc_domain_is_fifo(d)", "if (uc_domain_is_fifo(d)"),
     mutant("told", "more is not told", ENDPOINT, "\t\tuc_tell_more(d, port);", "\t\t;"),
     mutant("told", "more raises", ENDPOINT, "\t\tuc_tell_more(d, port);", "\t\tuc_raise(d, port);"),
     mutant("told", "more of what is not connected is told", ENDPOINT,
@@ -135,7 +135,8 @@ MUTANTS = [
     mutant("3", "a vCPU may have two control blocks", SETUP,
            "frame = v->control ? 0 : uc_frame_map(d, gfn);", "frame = uc_frame_map(d, gfn);"),
     mutant("3", "a guest allocates ports of other domains", OP,
-           "\t\treturn -XEN_EPERM;", "\t\treturn 0;"),
+           "uc_domain_by_id(d->host, domid))\n\t\treturn -XEN_EPERM;",
+           "uc_domain_by_id(d->host, domid))\n" "\t\treturn 0;"),
 
     # Raising.
     mutant("ABI", "MASKED is ignored in FIFO", FIFO, LOOK,
