@@ -59,7 +59,7 @@ static const struct uc_opt opts[] = {
 	{"slice", UC_OPT_UINT, "MS", "as for `upcall run` (default: 1)", &asked.config.slice_ms, 0,
 	 100},
 	{"boost", UC_OPT_UINT, "US",
-	 "as for `upcall run` (default: 200; in the lab so much for each of its CPUs, which share "
+	 "as for `upcall run` (default: 100; in the lab so much for each of its CPUs, which share "
 	 "one "
 	 "clock)",
 	 &asked.config.boost_us, 0, UC_BOOST_MAX_US},

@@ -53,7 +53,7 @@ static const struct uc_opt opts[] = {
 	 .value = &config.routing.slice_ms, .min = 0, .max = 100},
 	{"boost", UC_OPT_UINT, "US",
 	 "CPU time that an event gives its vCPU the right to, before others on the host, while "
-	 "events follow; 0: none (default: 200; it takes CAP_SYS_NICE)",
+	 "events follow; 0: none (default: 100; it takes CAP_SYS_NICE)",
 	 .value = &config.routing.boost_us, .min = 0, .max = UC_BOOST_MAX_US},
 	{"no-reboot", UC_OPT_FLAG, NULL,
 	 "exit with status 10 when the guest reboots, instead of restarting it",

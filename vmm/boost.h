@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define UC_BOOST_SHARE	    20	  /* one part in so many */
-#define UC_BOOST_DEFAULT_US 200	  /* an upcall and its handlers on a CPU of today */
+#define UC_BOOST_DEFAULT_US 100	  /* an upcall and its handlers on a CPU of today */
 #define UC_BOOST_MAX_US	    50000 /* real-time hosts throttle after 950 ms */
 #define UC_BOOST_VCPUS	    128
 
