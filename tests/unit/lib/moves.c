@@ -138,7 +138,7 @@ static void on_handle(struct machine *m, uint32_t vcpu, uint32_t port)
 		handle_line(src, port);
 		return;
 	}
-	if (src->vcpu != vcpu)
+	if (get(src->vcpu) != vcpu)
 		inc(s.wrong);
 	take(src, port);
 }
@@ -169,7 +169,7 @@ static void open_per_vcpu(uint32_t v)
 				   : uc_bind_ipi(&s.a->d, v, &port),
 				 0);
 		assert_true(port < NUMBERS);
-		src->vcpu = v;
+		put(src->vcpu, v);
 		put(src->port, port);
 		put(s.of_port[port], src);
 	}
@@ -346,7 +346,7 @@ static void raise_source(uint32_t i)
 		return;
 	inc(src->raised);
 	if ((i - LINES) % 2)
-		uc_virq_raise(&s.a->vcpus[src->vcpu], VIRQ_TIMER);
+		uc_virq_raise(&s.a->vcpus[get(src->vcpu)], VIRQ_TIMER);
 	else
 		uc_send(&s.a->d, port);
 }
