@@ -172,6 +172,8 @@ static int measure(struct uc_records *r, bool in_lab, int *status, struct uc_dia
 		return uc_fail(diag, UC_EXIT_USAGE, errno, "--records %s: %s", asked.records,
 			       strerror(errno));
 	}
+	if (keep)
+		setvbuf(keep, NULL, _IOLBF, 0); /* what was measured is there, whatever comes */
 	rc = uc_compare_run_child(line->argv, r, keep, status, diag);
 	free(line);
 	if (keep && fclose(keep) && !rc)

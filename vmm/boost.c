@@ -10,6 +10,8 @@
 #include "vmm/trace.h"
 #include "vmm/vm.h"
 
+_Static_assert(UC_BOOST_VCPUS >= UC_VM_MAX_VCPUS, "a debt for each");
+
 /* Below everything else that is real-time on the host; the watcher must be able to end it. */
 #define VCPU_PRIORITY	 1
 #define WATCHER_PRIORITY 2
@@ -85,7 +87,6 @@ void uc_boost_begin(struct uc_vm *vm)
 void uc_boost_owe(struct uc_vm *vm, uint32_t id)
 {
 	struct uc_debt *debt = &vm->watch.boost.debts[id];
-
 	uint64_t ran = ran_ns(&vm->vcpus[id]);
 
 	__atomic_store_n(&debt->answered, false, __ATOMIC_RELAXED);

@@ -6,10 +6,11 @@
  * waits for a CPU, the watcher makes its thread real-time, and takes that back when the debt is
  * paid.
  *
- * It is time taken from others on the host, so there is a budget: UC_BOOST_SHARE of the time of one
- * CPU per vCPU. A guest that has more events than that pays for lies about them with nothing else.
+ * It is time taken from others on the host, so there is a budget: one part in UC_BOOST_SHARE of a
+ * CPU's time for each vCPU. A guest that makes up events, or lies about its run states, gets no
+ * more than that.
  *
- * Only the watcher's thread calls what is here, but for uc_boost_set_policy().
+ * Only the watcher's thread calls what is here, except where it says so.
  */
 #ifndef UPCALL_VMM_BOOST_H
 #define UPCALL_VMM_BOOST_H
@@ -20,11 +21,11 @@
 #define UC_BOOST_SHARE	    20	  /* one part in so many */
 #define UC_BOOST_DEFAULT_US 100	  /* an upcall and its handlers on a CPU of today */
 #define UC_BOOST_MAX_US	    50000 /* real-time hosts throttle after 950 ms */
-#define UC_BOOST_VCPUS	    128
+#define UC_BOOST_VCPUS	    128	  /* UC_VM_MAX_VCPUS */
 
 struct uc_vm;
 
-/* When events are followed by the vCPU's right to run. */
+/* When an event gives its vCPU the right to run. */
 enum uc_boost_when {
 	UC_BOOST_FOLLOW, /* while the domain's policy is `follow` */
 	UC_BOOST_NEVER,
@@ -55,7 +56,7 @@ struct uc_boost {
 const char *uc_boost_when_name(enum uc_boost_when when);
 int uc_boost_when_parse(const char *name, enum uc_boost_when *when);
 
-/* Any thread: events of this machine are followed by it now. */
+/* Do events of this machine give that right now? Any thread. */
 bool uc_boost_is_on(const struct uc_vm *vm);
 
 /* In the watcher's thread, which gets the priority that it needs. */

@@ -132,6 +132,12 @@ int uc_routing_set_policy(struct uc_vm *vm, enum uc_policy policy)
 	return rc;
 }
 
+int uc_routing_set_port_policy(struct uc_vm *vm, uint32_t port, enum uc_policy policy)
+{
+	__atomic_store_n(&vm->watch.ports_differ, 1, __ATOMIC_RELAXED);
+	return uc_port_set_policy(&vm->domain, port, policy);
+}
+
 /* One that follows is at a vCPU that waits for a CPU only when no other could take it at once. */
 void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v)
 {

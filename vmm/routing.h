@@ -5,7 +5,8 @@
  *
  * The watcher is a thread that looks, now and then, at the vCPUs that got something that could move
  * and have not taken it: when one is away, its events are handed over. The first look comes after
- * UC_WATCH_PERIOD_NS, later ones at up to UC_WATCH_PERIOD_MAX_NS; without such a vCPU it sleeps.
+ * UC_WATCH_PERIOD_NS, or at once where a vCPU may be boosted (boost.h), later ones at up to
+ * UC_WATCH_PERIOD_MAX_NS; without such a vCPU it sleeps.
  */
 #ifndef UPCALL_VMM_ROUTING_H
 #define UPCALL_VMM_ROUTING_H
@@ -24,7 +25,9 @@ struct uc_vm_vcpu;
 
 #define UC_WATCH_PERIOD_NS     500000u
 #define UC_WATCH_PERIOD_MAX_NS 4000000u
-#define UC_ROUTING_WORDS       2 /* a bitmap of UC_VM_MAX_VCPUS */
+/* Between two looks, however urgent: guests say what is, and the watcher may be real-time. */
+#define UC_WATCH_LEAST_NS 100000u
+#define UC_ROUTING_WORDS  2 /* a bitmap of UC_VM_MAX_VCPUS */
 
 /* What the command line says. */
 struct uc_routing_config {
@@ -37,15 +40,15 @@ struct uc_routing_config {
 struct uc_watch {
 	pthread_t thread;
 	bool started;
-	uint32_t asleep; /* futex */
-	uint32_t urgent;
-	uint32_t ports_differ;		/* some port has had a policy of its own */
-	uint64_t got[UC_ROUTING_WORDS]; /* vCPUs that got something since the last look */
-	struct uc_boost boost;
+	uint32_t asleep;		       /* futex */
 	uint32_t fresh;			       /* something was queued since the last look */
-	uint64_t waiting[UC_ROUTING_WORDS];    /* vCPUs with something that could move */
+	uint32_t urgent;		       /* and cannot wait for the next one */
+	uint32_t ports_differ;		       /* some port has had a policy of its own */
+	uint64_t waiting[UC_ROUTING_WORDS];    /* vCPUs to look at */
+	uint64_t got[UC_ROUTING_WORDS];	       /* of them, those that got something since */
 	uint32_t exits[64 * UC_ROUTING_WORDS]; /* of each vCPU, at the last look */
 	uint64_t looks, moved;		       /* times it looked; events it moved */
+	struct uc_boost boost;
 };
 
 /* Names and lists as the command line and the control socket give them. */
@@ -64,6 +67,8 @@ void uc_routing_begin(struct uc_vm *vm);
 
 /* uc_domain_set_policy(), and what goes with it: with `follow`, vCPUs ask for short time slices. */
 int uc_routing_set_policy(struct uc_vm *vm, enum uc_policy policy);
+/* uc_port_set_policy(); from then on the watcher is told of pinned domains' events, too. */
+int uc_routing_set_port_policy(struct uc_vm *vm, uint32_t port, enum uc_policy policy);
 /* For one vCPU, by the policy there is; when its thread starts. */
 void uc_routing_set_slice(const struct uc_vm_vcpu *v);
 /* Something that could move is queued at `v`: see that it is not forgotten there. Any thread. */
@@ -75,17 +80,21 @@ void uc_routing_sent(struct uc_vm *vm, uint32_t id, uint32_t port);
 /* This thread is a vCPU's, from now on. */
 void uc_routing_begin_vcpu(const struct uc_vm_vcpu *v);
 
+/* What a vCPU is doing, for struct uc_host_ops: a hint. Any thread. */
 enum uc_run_state uc_vm_run_state(struct uc_vm *vm, const struct uc_vcpu *v, uint64_t *since);
 /* Where KVM keeps vCPU `id`'s run state, as the guest registered it. */
 void uc_vm_set_runstate(struct uc_vm *vm, uint32_t id, uint64_t gpa);
 
 int uc_watch_start(struct uc_vm *vm, struct uc_diag *diag);
 void uc_watch_join(struct uc_vm *vm); /* vm->end is set */
-/* Something that could move waits at vCPU `id`. Any thread; does not block. */
-/* vCPU `id` has got an event lately and may be at work on it. Any thread. */
-/* Look now. Any thread. */
-void uc_watch_hurry(struct uc_vm *vm);
-bool uc_watch_is_at_work(const struct uc_vm *vm, uint32_t id);
+/*
+ * Something that could move waits at vCPU `id`; `urgent`: look at once, not within the period. Any
+ * thread; does not block.
+ */
 void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent);
+/* Look at once. Any thread. */
+void uc_watch_hurry(struct uc_vm *vm);
+/* vCPU `id` has got an event lately and may be at work on it. Any thread. */
+bool uc_watch_is_at_work(const struct uc_vm *vm, uint32_t id);
 
 #endif

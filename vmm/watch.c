@@ -92,6 +92,23 @@ static void doze(struct uc_watch *w, uint32_t period_ns)
 	__atomic_store_n(&w->urgent, 0, __ATOMIC_SEQ_CST);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void sleep_until(uint64_t when_ns)
+{
+	const struct timespec when = {(time_t)(when_ns / 1000000000u),
+				      (long)(when_ns % 1000000000u)};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
+		;
+}
+
 static uint32_t hand_over(struct uc_vcpu *v)
 {
 	uint32_t moved = uc_vcpu_handover(v);
@@ -134,7 +151,7 @@ static bool any_runs(struct uc_vm *vm)
 	return false;
 }
 
-/* True while the vCPU has something that could move. */
+/* True while the vCPU has something that could move, or is owed CPU time. */
 static bool look_at(struct uc_vm *vm, uint32_t id)
 {
 	struct uc_vcpu *v = &vm->evtchn_vcpus[id];
@@ -188,6 +205,7 @@ static uint32_t next_period_ns(struct uc_watch *w, uint32_t period_ns)
 static void *thread_main(void *arg)
 {
 	uint32_t period_ns = UC_WATCH_PERIOD_NS;
+	uint64_t looked_ns = 0;
 	struct uc_vm *vm = arg;
 
 	uc_thread_slice(0, UC_SLICE_SHORT_NS);
@@ -197,7 +215,9 @@ static void *thread_main(void *arg)
 			sleep_until_queued(vm);
 		period_ns = next_period_ns(&vm->watch, period_ns);
 		doze(&vm->watch, period_ns);
+		sleep_until(looked_ns + UC_WATCH_LEAST_NS);
 		look(vm);
+		looked_ns = now_ns();
 	}
 	uc_boost_end(vm);
 	return NULL;
@@ -209,7 +229,6 @@ int uc_watch_start(struct uc_vm *vm, struct uc_diag *diag)
 
 	vm->watch.boost.length_ns = vm->config->routing.boost_us * 1000ull;
 	rc = pthread_create(&vm->watch.thread, NULL, thread_main, vm);
-
 	if (rc)
 		return uc_fail(diag, UC_EXIT_INTERNAL, rc, "cannot start the watcher's thread: %s",
 			       strerror(rc));

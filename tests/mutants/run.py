@@ -41,6 +41,8 @@ WALL = 12
 
 def limit_cpu(seconds):
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+
+
 ARGS = {("stress", "stepped"): ["60000"], ("moves", "stepped"): ["60000"]}
 
 

@@ -48,12 +48,10 @@ int uc_ctl_op_policy(struct uc_vm *vm, const json_t *args, json_t **result, char
 					     port ? ", or default" : "");
 		policy = UC_POLICIES;
 	}
-	rc = port ? uc_port_set_policy(&vm->domain, port, policy)
+	rc = port ? uc_routing_set_port_policy(vm, port, policy)
 		  : uc_routing_set_policy(vm, policy);
 	if (rc)
 		return refuse(rc, port, error);
-	if (port)
-		__atomic_store_n(&vm->watch.ports_differ, 1, __ATOMIC_RELAXED);
 	uc_trace(UC_TRACE_POLICY, 0, port, policy);
 	*result = json_pack("{ss}", "policy", name);
 	return 0;

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What vCPUs do while they are at work on an event, and what of it concerns the watcher: they wake
+ * others (an IPI), they answer (an event to a device). And ports with a policy of their own.
+ *
+ * The watcher does not run in most of these tests: what it is told stays where it was put.
+ */
+#include "fifo_guest.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#define WHO   0u /* is at work; this thread is its */
+#define OTHER 2u
+
+static struct uc_watch *watch_of(struct fifo_guest *g)
+{
+	return &g->vm->watch;
+}
+
+static bool is_told_of(struct fifo_guest *g, uint32_t id)
+{
+	const struct uc_watch *w = watch_of(g);
+
+	assert_int_equal(w->waiting[0], w->got[0]);
+	return (w->waiting[0] >> id) & 1;
+}
+
+static void forget(struct fifo_guest *g)
+{
+	struct uc_watch *w = watch_of(g);
+
+	w->waiting[0] = w->got[0] = 0;
+	w->urgent = 0;
+}
+
+/* As the watcher's thread would with the right to boost. */
+static int set_up(void **state)
+{
+	struct fifo_guest *g;
+
+	fifo_guest_new(state);
+	g = *state;
+	assert_int_equal(uc_routing_set_policy(g->vm, UC_POLICY_FOLLOW), 0);
+	watch_of(g)->boost.may = true;
+	watch_of(g)->boost.length_ns = 1000000;
+	uc_routing_begin_vcpu(&g->vm->vcpus[WHO]);
+	set_running(g, WHO);
+	set_preempted(g, OTHER, 0);
+	return 0;
+}
+
+static void kick_other(struct fifo_guest *g)
+{
+	uc_routing_kicked(g->vm, &g->vm->evtchn_vcpus[OTHER]);
+}
+
+/* ---- whom it wakes ---- */
+
+static void who_is_woken_by_one_at_work_shall_run_at_once(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	uc_boost_owe(g->vm, WHO);
+	kick_other(g);
+	assert_true(is_told_of(g, OTHER));
+	assert_int_equal(watch_of(g)->urgent, 1);
+}
+
+/* Before the watcher has looked. */
+static void one_that_has_just_got_something_is_at_work(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	assert_false(uc_watch_is_at_work(g->vm, WHO));
+	uc_watch_queued(g->vm, WHO, false);
+	assert_true(uc_watch_is_at_work(g->vm, WHO));
+	kick_other(g);
+	assert_true(is_told_of(g, OTHER));
+}
+
+static void others_ipis_are_nobody_s_business(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	kick_other(g);
+	assert_false(is_told_of(g, OTHER));
+	uc_boost_owe(g->vm, 1); /* another one is at work */
+	kick_other(g);
+	assert_false(is_told_of(g, OTHER));
+	assert_int_equal(watch_of(g)->urgent, 0);
+}
+
+static void one_that_runs_needs_no_help(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	uc_boost_owe(g->vm, WHO);
+	set_running(g, OTHER);
+	kick_other(g);
+	assert_false(is_told_of(g, OTHER));
+}
+
+static void it_does_not_wake_itself(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	uc_boost_owe(g->vm, WHO);
+	set_preempted(g, WHO, 0);
+	uc_routing_kicked(g->vm, &g->vm->evtchn_vcpus[WHO]);
+	assert_false(is_told_of(g, WHO));
+}
+
+static void without_boosts_nothing_is_passed_on(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	uc_boost_owe(g->vm, WHO);
+	watch_of(g)->boost.when = UC_BOOST_NEVER;
+	kick_other(g);
+	assert_false(is_told_of(g, OTHER));
+}
+
+static void *kick_from_a_back_end(void *arg)
+{
+	kick_other(arg);
+	return NULL;
+}
+
+static void a_back_end_is_no_vcpu(void **state)
+{
+	struct fifo_guest *g = *state;
+	pthread_t thread;
+
+	uc_boost_owe(g->vm, WHO);
+	assert_int_equal(pthread_create(&thread, NULL, kick_from_a_back_end, g), 0);
+	pthread_join(thread, NULL);
+	assert_false(is_told_of(g, OTHER));
+}
+
+/* ---- its answer ---- */
+
+static bool is_answered(struct fifo_guest *g)
+{
+	return watch_of(g)->boost.debts[WHO].answered;
+}
+
+static uint32_t an_ipi(struct fifo_guest *g)
+{
+	struct uc_port_info info;
+	uint32_t port = 1;
+
+	while (uc_port_info(&g->vm->domain, port, &info) || info.kind != UC_PORT_IPI)
+		port++;
+	return port;
+}
+
+static void what_it_sends_to_a_device_is_its_answer(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	uc_boost_owe(g->vm, WHO);
+	uc_routing_sent(g->vm, WHO, g->ends[0].port);
+	assert_true(is_answered(g));
+	assert_int_equal(watch_of(g)->urgent, 0); /* no boost is to be ended */
+	uc_boost_owe(g->vm, WHO);
+	assert_false(is_answered(g));
+	watch_of(g)->boost.debts[WHO].boosted = true;
+	uc_routing_sent(g->vm, WHO, g->ends[0].port);
+	assert_true(is_answered(g));
+	assert_int_equal(watch_of(g)->urgent, 1);
+	watch_of(g)->boost.debts[WHO].boosted = false;
+}
+
+static void an_ipi_is_no_answer(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	uc_boost_owe(g->vm, WHO);
+	uc_routing_sent(g->vm, WHO, an_ipi(g));
+	uc_routing_sent(g->vm, WHO, 0);
+	uc_routing_sent(g->vm, WHO, UINT32_MAX);
+	assert_false(is_answered(g));
+}
+
+static void who_is_owed_nothing_answers_nothing(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	uc_routing_sent(g->vm, WHO, g->ends[0].port);
+	assert_false(is_answered(g));
+}
+
+/* ---- ports that differ ---- */
+
+static void a_port_that_follows_is_watched_in_a_pinned_domain(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	assert_int_equal(uc_routing_set_policy(g->vm, UC_POLICY_PINNED), 0);
+	forget(g);
+	raise_port(g, 0);
+	assert_int_equal(watch_of(g)->waiting[0], 0);
+	take_at(g, 0);
+	assert_int_equal(uc_routing_set_port_policy(g->vm, g->ends[1].port, UC_POLICY_FOLLOW), 0);
+	raise_port(g, 1);
+	assert_int_not_equal(watch_of(g)->waiting[0], 0);
+}
+
+/* ---- however urgent ---- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* A guest that makes up urgent things as fast as it can. */
+static void looks_keep_their_distance(void **state)
+{
+	struct fifo_guest *g = *state;
+	struct uc_watch *w = watch_of(g);
+	struct uc_diag diag = {0};
+	uint64_t begun_ns = now_ns(), took_ns;
+
+	assert_int_equal(uc_watch_start(g->vm, &diag), 0);
+	while (__atomic_load_n(&w->looks, __ATOMIC_RELAXED) < 200)
+		uc_watch_queued(g->vm, OTHER, true);
+	uc_vm_stop(g->vm, UC_VM_POWEROFF);
+	uc_watch_join(g->vm);
+	took_ns = now_ns() - begun_ns;
+	assert_true((w->looks - 1) * UC_WATCH_LEAST_NS <= took_ns);
+}
+
+#define WORK_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, fifo_guest_free)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORK_TEST(who_is_woken_by_one_at_work_shall_run_at_once),
+		WORK_TEST(one_that_has_just_got_something_is_at_work),
+		WORK_TEST(others_ipis_are_nobody_s_business),
+		WORK_TEST(one_that_runs_needs_no_help),
+		WORK_TEST(it_does_not_wake_itself),
+		WORK_TEST(without_boosts_nothing_is_passed_on),
+		WORK_TEST(a_back_end_is_no_vcpu),
+		WORK_TEST(what_it_sends_to_a_device_is_its_answer),
+		WORK_TEST(an_ipi_is_no_answer),
+		WORK_TEST(who_is_owed_nothing_answers_nothing),
+		WORK_TEST(a_port_that_follows_is_watched_in_a_pinned_domain),
+		WORK_TEST(looks_keep_their_distance),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
