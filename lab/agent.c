@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/io.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -99,6 +100,31 @@ static void load_modules(void)
 			fprintf(stderr, "lab agent: %s: %m\n", path);
 		close(fd);
 	}
+}
+
+static void set_rtc(unsigned char reg, unsigned char value)
+{
+	outb(reg, 0x70);
+	outb(value, 0x71);
+}
+
+/*
+ * With the clock that counts instructions, QEMU lets each CPU run for its part of the time until
+ * the next timer of the machine's, whatever happens meanwhile: an event for another CPU then waits
+ * for up to milliseconds. So the machine gets a timer that expires 8192 times a second: the
+ * periodic interrupt of its clock chip, which has no driver (machine.c) and is masked, so it costs
+ * the machine nothing.
+ */
+static void shorten_turns(void)
+{
+	if (!getenv("lab_short_turns"))
+		return;
+	if (ioperm(0x70, 2, 1)) {
+		fprintf(stderr, "lab agent: no access to the clock chip: %m\n");
+		return;
+	}
+	set_rtc(0x0a, 0x23); /* 32768 Hz, every 4th */
+	set_rtc(0x0b, 0x42); /* the periodic interrupt; 24 hours, BCD */
 }
 
 /* A port's node appears when the driver has heard of it, a moment after boot. */
@@ -382,6 +408,7 @@ int main(void)
 	struct uc_lab_msg hello = {.type = UC_LAB_MSG_HELLO};
 
 	mount_all();
+	shorten_turns();
 	signal(SIGPIPE, SIG_IGN);
 	for (int nr = UC_LAB_CTL; nr <= UC_LAB_STDERR; nr++) {
 		lab.port[nr] = open_port(nr);

@@ -35,6 +35,7 @@
 #define KERNEL_ARGS                                                                                \
 	"console=ttyS0 loglevel=5 oops=panic panic=-1 tsc=reliable random.trust_cpu=on "           \
 	"mitigations=off cryptomgr.notests no_timer_check"
+#define SHORT_TURNS " lab_short_turns=1 initcall_blacklist=cmos_init"
 
 struct argv {
 	char *words[ARGS_MAX];
@@ -76,8 +77,10 @@ static void add_machine(struct argv *argv, const struct uc_lab_qemu *qemu,
 	 */
 	add_option(argv, "-accel", "tcg,thread=single");
 	/* While all CPUs are idle the clock goes on to the next timer at once. */
-	if (config->virtual_time)
+	if (config->virtual_time) {
 		add_option(argv, "-icount", "shift=0,sleep=off");
+		add_option(argv, "-rtc", "clock=vm"); /* for agent.c, shorten_turns() */
+	}
 	/*
 	 * QEMU 7.2 does not intercept XSETBV for a nested guest, so KVM never learns the guest's
 	 * XCR0 and gives it inconsistent state sizes (Linux warns) and the wrong XCR0 to run with.
@@ -111,7 +114,8 @@ static void add_ports(struct argv *argv, const int port[], int console)
 }
 
 /* The unpacked kernel where there is one: unpacking in emulation costs 1.5 s. */
-static int add_kernel(struct argv *argv, int initramfs, struct uc_diag *diag)
+static int add_kernel(struct argv *argv, const struct uc_lab_config *config, int initramfs,
+		      struct uc_diag *diag)
 {
 	char kernel[PATH_MAX];
 
@@ -124,7 +128,7 @@ static int add_kernel(struct argv *argv, int initramfs, struct uc_diag *diag)
 	add_option(argv, "-kernel", kernel);
 	add(argv, "-initrd");
 	add(argv, "/proc/self/fd/%d", initramfs);
-	add_option(argv, "-append", KERNEL_ARGS);
+	add_option(argv, "-append", config->virtual_time ? KERNEL_ARGS SHORT_TURNS : KERNEL_ARGS);
 	return 0;
 }
 
@@ -200,7 +204,7 @@ int uc_lab_machine_start(struct uc_lab_machine *m, const struct uc_lab_qemu *qem
 	int pair[UC_LAB_STDERR + 1][2], rc;
 
 	add_machine(&argv, qemu, config);
-	rc = add_kernel(&argv, initramfs, diag);
+	rc = add_kernel(&argv, config, initramfs, diag);
 	if (!rc) {
 		rc = spawn(m, &argv, pair, initramfs);
 		if (rc)

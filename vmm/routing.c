@@ -138,6 +138,18 @@ int uc_routing_set_port_policy(struct uc_vm *vm, uint32_t port, enum uc_policy p
 	return uc_port_set_policy(&vm->domain, port, policy);
 }
 
+static __thread bool is_calm;
+
+void uc_routing_set_calm(bool calm)
+{
+	is_calm = calm;
+}
+
+bool uc_routing_is_calm(void)
+{
+	return is_calm;
+}
+
 /* One that follows is at a vCPU that waits for a CPU only when no other could take it at once. */
 void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v)
 {
@@ -145,8 +157,12 @@ void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v)
 	bool boosts = uc_boost_is_on(vm);
 	uint64_t since;
 
-	if (policy != UC_POLICY_PINNED || boosts ||
-	    __atomic_load_n(&vm->watch.ports_differ, __ATOMIC_RELAXED))
+	if (policy == UC_POLICY_PINNED && !boosts &&
+	    !__atomic_load_n(&vm->watch.ports_differ, __ATOMIC_RELAXED))
+		return;
+	if (is_calm)
+		uc_watch_calmly(vm, v->id);
+	else
 		uc_watch_queued(vm, v->id,
 				boosts && uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED);
 }

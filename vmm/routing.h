@@ -25,8 +25,12 @@ struct uc_vm_vcpu;
 
 #define UC_WATCH_PERIOD_NS     500000u
 #define UC_WATCH_PERIOD_MAX_NS 4000000u
-/* Between two looks, however urgent: guests say what is, and the watcher may be real-time. */
+/*
+ * Between two looks, however urgent: guests say what is, and the watcher may be real-time. And so
+ * many times as long as the look took.
+ */
 #define UC_WATCH_LEAST_NS 100000u
+#define UC_WATCH_REST	  3u
 #define UC_ROUTING_WORDS  2 /* a bitmap of UC_VM_MAX_VCPUS */
 
 /* What the command line says. */
@@ -73,6 +77,12 @@ int uc_routing_set_port_policy(struct uc_vm *vm, uint32_t port, enum uc_policy p
 void uc_routing_set_slice(const struct uc_vm_vcpu *v);
 /* Something that could move is queued at `v`: see that it is not forgotten there. Any thread. */
 void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v);
+/*
+ * What this thread raises until it says otherwise is nothing that anybody waits for, such as "your
+ * packet is sent": it follows, but nobody is boosted for it.
+ */
+void uc_routing_set_calm(bool calm);
+bool uc_routing_is_calm(void);
 /* `v` gets an upcall: it shall have a CPU for it when a vCPU at work on an event says so. */
 void uc_routing_kicked(struct uc_vm *vm, const struct uc_vcpu *v);
 /* This vCPU has sent an event of `port`: to a device, most likely with an answer. Its thread. */
@@ -92,6 +102,8 @@ void uc_watch_join(struct uc_vm *vm); /* vm->end is set */
  * thread; does not block.
  */
 void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent);
+/* The same, of an event that nobody waits for: no boost is owed for it. */
+void uc_watch_calmly(struct uc_vm *vm, uint32_t id);
 /* Look at once. Any thread. */
 void uc_watch_hurry(struct uc_vm *vm);
 /* vCPU `id` has got an event lately and may be at work on it. Any thread. */

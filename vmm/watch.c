@@ -50,23 +50,40 @@ void uc_watch_hurry(struct uc_vm *vm)
 		wake(&vm->watch);
 }
 
-void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent)
+/* Set already: the watcher has yet to clear it and to look, after what was queued. */
+static void note(uint64_t *words, uint32_t id)
 {
-	struct uc_watch *w = &vm->watch;
 	uint64_t bit = 1ull << (id % 64);
 
-	/* Before `waiting`, which the watcher takes first. */
-	if (!(__atomic_load_n(&w->got[id / 64], __ATOMIC_SEQ_CST) & bit))
-		__atomic_fetch_or(&w->got[id / 64], bit, __ATOMIC_SEQ_CST);
-	/* Set already: the watcher has yet to clear it and to look, after what was queued. */
-	if (!(__atomic_load_n(&w->waiting[id / 64], __ATOMIC_SEQ_CST) & bit))
-		__atomic_fetch_or(&w->waiting[id / 64], bit, __ATOMIC_SEQ_CST);
+	if (!(__atomic_load_n(&words[id / 64], __ATOMIC_SEQ_CST) & bit))
+		__atomic_fetch_or(&words[id / 64], bit, __ATOMIC_SEQ_CST);
+}
+
+static void add(struct uc_watch *w, uint32_t id)
+{
+	note(w->waiting, id);
 	__atomic_store_n(&w->fresh, 1, __ATOMIC_RELAXED);
+}
+
+void uc_watch_calmly(struct uc_vm *vm, uint32_t id)
+{
+	struct uc_watch *w = &vm->watch;
+
+	add(w, id);
 	/* Pairs with sleep_until_queued(): it says that it sleeps, then looks. */
-	if (urgent)
-		uc_watch_hurry(vm);
-	else if (__atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST) == ASLEEP)
+	if (__atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST) == ASLEEP)
 		wake(w);
+}
+
+void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent)
+{
+	note(vm->watch.got, id); /* before `waiting`, which the watcher takes first */
+	if (!urgent) {
+		uc_watch_calmly(vm, id);
+		return;
+	}
+	add(&vm->watch, id);
+	uc_watch_hurry(vm);
 }
 
 static void sleep_until_queued(struct uc_vm *vm)
@@ -92,12 +109,12 @@ static void doze(struct uc_watch *w, uint32_t period_ns)
 	__atomic_store_n(&w->urgent, 0, __ATOMIC_SEQ_CST);
 }
 
-static uint64_t now_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
-	struct timespec now;
+	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static void sleep_until(uint64_t when_ns)
@@ -202,10 +219,21 @@ static uint32_t next_period_ns(struct uc_watch *w, uint32_t period_ns)
 								  : period_ns;
 }
 
+/* When the next look may be: urgent or not, what the watcher takes of a CPU is bounded. */
+static uint64_t timed_look(struct uc_vm *vm)
+{
+	uint64_t took_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	look(vm);
+	took_ns = UC_WATCH_REST * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - took_ns);
+	return clock_ns(CLOCK_MONOTONIC) +
+	       (took_ns > UC_WATCH_LEAST_NS ? took_ns : UC_WATCH_LEAST_NS);
+}
+
 static void *thread_main(void *arg)
 {
 	uint32_t period_ns = UC_WATCH_PERIOD_NS;
-	uint64_t looked_ns = 0;
+	uint64_t next_ns = 0;
 	struct uc_vm *vm = arg;
 
 	uc_thread_slice(0, UC_SLICE_SHORT_NS);
@@ -215,9 +243,8 @@ static void *thread_main(void *arg)
 			sleep_until_queued(vm);
 		period_ns = next_period_ns(&vm->watch, period_ns);
 		doze(&vm->watch, period_ns);
-		sleep_until(looked_ns + UC_WATCH_LEAST_NS);
-		look(vm);
-		looked_ns = now_ns();
+		sleep_until(next_ns);
+		next_ns = timed_look(vm);
 	}
 	uc_boost_end(vm);
 	return NULL;

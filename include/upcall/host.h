@@ -52,7 +52,7 @@ struct uc_host_ops {
 	/*
 	 * An event has been queued at v that could be handed to another vCPU until the guest takes
 	 * it (uc_vcpu_movable()): for a host that watches its vCPUs. Comes for each such event,
-	 * before kick(), and also when there is no kick() because v has an upcall on its way. Same
+	 * after kick(), and also when there is no kick() because v has an upcall on its way. Same
 	 * context as kick(). May be NULL. Also for an event that comes again while v is at work on
 	 * it, as far as that can be known (uc_endpoint_more()); nothing is queued then.
 	 */

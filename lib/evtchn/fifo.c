@@ -113,10 +113,10 @@ bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, s
  */
 void uc_fifo_announce(struct uc_domain *d, struct uc_vcpu *v, struct uc_route route, bool upcall)
 {
-	if (route.policy != UC_ROUTE_PER_VCPU && d->host->ops->queued)
-		d->host->ops->queued(d->host->ctx, v);
 	if (upcall)
 		uc_vcpu_upcall(v);
+	if (route.policy != UC_ROUTE_PER_VCPU && d->host->ops->queued)
+		d->host->ops->queued(d->host->ctx, v);
 }
 
 enum linked {

@@ -20,6 +20,7 @@
 
 #include "vmm/dev/net_queue.h"
 #include "vmm/dev/net_trace.h"
+#include "vmm/routing.h"
 
 /* Between XEN_NETIF_NR_SLOTS_MIN and this many the packet is lost; old guests did that. */
 #define SLOTS_FATAL 20u
@@ -189,7 +190,9 @@ static int send_one(struct uc_net_queue *q, uint32_t there)
 	respond(q, &c, rc ? NETIF_RSP_ERROR : NETIF_RSP_OKAY);
 	if (uc_ring_push(&q->tx)) {
 		uc_net_count(q->stats.tx_raised, 1);
+		uc_routing_set_calm(true);
 		uc_net_raise(q->tx_event, 0);
+		uc_routing_set_calm(false);
 	}
 	return 0;
 }

@@ -9,7 +9,7 @@
 
 name=$1 kernel=$2 initrd=$3 cpus=$4
 guest=10.77.0.2
-bytes=20000000
+bytes=4000000
 tmp=/tmp/$name
 mkdir -p "$tmp"
 
@@ -86,7 +86,7 @@ check_tcp() {
 
 # Both ways at once, several streams: all queues at work.
 check_parallel() {
-	few=5000000
+	few=1000000
 	head -c $few "$tmp/data" >"$tmp/few"
 	want=$(sum <"$tmp/few")
 	wanted=$(in_guest "head -c $few /data | md5sum" | cut -d ' ' -f 1)

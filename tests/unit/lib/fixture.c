@@ -45,6 +45,8 @@ static void queued(void *ctx, struct uc_vcpu *v)
 
 	(void)ctx;
 	__atomic_fetch_add(&m->queued[v->id], 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&m->kicks_at_queued, __atomic_load_n(&m->kicks[v->id], __ATOMIC_SEQ_CST),
+			 __ATOMIC_SEQ_CST);
 }
 
 static void wake(void *ctx, struct uc_vcpu *v)

@@ -44,7 +44,8 @@ struct machine {
 	struct uc_guest guest;
 	struct uc_guest_vcpu gv[VCPUS];
 	uint32_t kicks[VCPUS], wakes[VCPUS], queued[VCPUS];
-	uint32_t astray; /* see strict */
+	uint32_t kicks_at_queued; /* of that vCPU, when the host was last told of one */
+	uint32_t astray;	  /* see strict */
 	/* What the host answers to run_state(). */
 	enum uc_run_state state[VCPUS];
 	uint64_t since[VCPUS];

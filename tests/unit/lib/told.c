@@ -162,6 +162,18 @@ static void what_is_linked_is_told_once(void **state)
 	assert_told(a, 0, 0);
 }
 
+/* The host may take its time over what it is told; the vCPU has its upcall by then. */
+static void the_upcall_comes_first(void **state)
+{
+	struct machine *a = start(state);
+	struct line l;
+
+	open_line(a, &l, 0);
+	raise_line(&l);
+	assert_told(a, 0, 1);
+	assert_int_equal(a->kicks_at_queued, 1);
+}
+
 /* Masked or not, timers and IPIs are nobody's concern. */
 static void what_cannot_move_is_not_told(void **state)
 {
@@ -214,7 +226,7 @@ static void a_2_level_raise_is_not_told(void **state)
 	assert_told(a, 0, 0);
 }
 
-/* FAILS: 2-level delivers at route.vcpu and never sets last_vcpu. */
+/* 2-level events do not move: there is nobody to tell. */
 static void more_in_2_level_is_for_whoever_got_the_last(void **state)
 {
 	struct machine *a = ((struct world *)*state)->a;
@@ -237,6 +249,7 @@ int main(void)
 		TEST(more_of_what_is_not_connected_is_nothing),
 		TEST(a_masked_raise_is_told),
 		TEST(what_is_linked_is_told_once),
+		TEST(the_upcall_comes_first),
 		TEST(what_cannot_move_is_not_told),
 		TEST(a_host_that_does_not_watch_is_not_asked),
 		TEST(a_2_level_raise_is_not_told),

@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "vmm/routing.h"
+
 /* ---- host ---- */
 
 static void *map_frame(void *ctx, struct uc_domain *d, uint64_t gfn)
@@ -29,6 +31,7 @@ static void kick(void *ctx, struct uc_vcpu *v)
 	uint64_t one = 1;
 
 	(void)v;
+	g->is_calm = uc_routing_is_calm();
 	assert_int_equal(write(g->kick_fd, &one, sizeof(one)), sizeof(one));
 }
 

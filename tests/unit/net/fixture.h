@@ -44,7 +44,8 @@ struct net_guest {
 	struct uc_domain domain;
 	struct uc_vcpu vcpu;
 	struct uc_port ports[PORTS];
-	int kick_fd; /* an eventfd: upcalls */
+	int kick_fd;  /* an eventfd: upcalls */
+	bool is_calm; /* the last one was for something that nobody waits for */
 
 	struct uc_net_queue queue;
 	struct uc_net_queue_config config;

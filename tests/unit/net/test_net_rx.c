@@ -30,6 +30,7 @@ static void one_packet_arrives(void **state)
 	assert_memory_equal(buffer(g, 7), packet, 1000);
 	assert_int_equal(buffer(g, 7)[1000], 0);
 	assert_true(raised(g, g->config.rx_port));
+	assert_false(g->is_calm); /* somebody waits for what arrives */
 	assert_int_equal(grant_flags(g, BUF_REF + 7), GTF_permit_access);
 }
 

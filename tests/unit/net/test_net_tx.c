@@ -2,6 +2,8 @@
 /* What a guest sends, in good order and in bad. */
 #include "fixture.h"
 
+#include "vmm/routing.h"
+
 #include <string.h>
 
 static uint8_t packet[UC_NET_PACKET_MAX];
@@ -422,6 +424,8 @@ static void the_event_is_raised_when_asked_for(void **state)
 	tx_packet(g, 1, ETH_MIN, 0);
 	run(g);
 	assert_true(raised(g, port));
+	assert_true(g->is_calm);
+	assert_false(uc_routing_is_calm());
 	tx_packet(g, 2, ETH_MIN, 0);
 	run(g);
 	assert_false(raised(g, port));
