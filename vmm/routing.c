@@ -167,31 +167,31 @@ void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v)
 				boosts && uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED);
 }
 
-static __thread const struct uc_vm_vcpu *self;
-
-void uc_routing_begin_vcpu(const struct uc_vm_vcpu *v)
-{
-	self = v;
-	uc_routing_set_slice(v);
-}
-
-/* The handler of a device wakes a task on another vCPU, say. */
-void uc_routing_kicked(struct uc_vm *vm, const struct uc_vcpu *v)
+/*
+ * What the handler of an event wakes by an IPI, a task on another vCPU say, is work of that event.
+ * Told of what is sent, not of kicks: none comes for a vCPU that has not taken an earlier one.
+ */
+static void pass_on(struct uc_vm *vm, uint32_t from, uint32_t to)
 {
 	uint64_t since;
 
-	if (self && self->id != v->id && uc_boost_is_on(vm) && uc_watch_is_at_work(vm, self->id) &&
-	    uc_vm_run_state(vm, v, &since) == UC_VCPU_PREEMPTED)
-		uc_watch_queued(vm, v->id, true);
+	if (to != from && to < vm->nr_vcpus && uc_watch_may_pass_on(vm, from))
+		uc_watch_inherited(vm, to,
+				   uc_vm_run_state(vm, &vm->evtchn_vcpus[to], &since) ==
+					   UC_VCPU_PREEMPTED);
 }
 
 void uc_routing_sent(struct uc_vm *vm, uint32_t id, uint32_t port)
 {
 	struct uc_port_info info;
 
-	if (uc_boost_is_owed(vm, id) && !uc_port_info(&vm->domain, port, &info) &&
-	    info.kind == UC_PORT_HOST && uc_boost_answered(vm, id))
-		uc_watch_hurry(vm);
+	if (!uc_boost_is_on(vm) || !uc_watch_is_at_work(vm, id) ||
+	    uc_port_info(&vm->domain, port, &info))
+		return;
+	if (info.kind == UC_PORT_IPI)
+		pass_on(vm, id, info.vcpu);
+	else if (info.kind == UC_PORT_HOST)
+		uc_watch_answered(vm, id);
 }
 
 void uc_routing_begin(struct uc_vm *vm)

@@ -50,6 +50,7 @@ struct uc_watch {
 	uint32_t ports_differ;		       /* some port has had a policy of its own */
 	uint64_t waiting[UC_ROUTING_WORDS];    /* vCPUs to look at */
 	uint64_t got[UC_ROUTING_WORDS];	       /* of them, those that got something since */
+	uint64_t heirs[UC_ROUTING_WORDS];      /* those at work on what another one got */
 	uint32_t exits[64 * UC_ROUTING_WORDS]; /* of each vCPU, at the last look */
 	uint64_t looks, moved;		       /* times it looked; events it moved */
 	struct uc_boost boost;
@@ -83,12 +84,11 @@ void uc_routing_queued(struct uc_vm *vm, const struct uc_vcpu *v);
  */
 void uc_routing_set_calm(bool calm);
 bool uc_routing_is_calm(void);
-/* `v` gets an upcall: it shall have a CPU for it when a vCPU at work on an event says so. */
-void uc_routing_kicked(struct uc_vm *vm, const struct uc_vcpu *v);
-/* This vCPU has sent an event of `port`: to a device, most likely with an answer. Its thread. */
+/*
+ * This vCPU has sent an event of `port`: to a device, most likely with an answer, or to another
+ * vCPU, which shall have a CPU for it when this one is at work on an event. Any thread.
+ */
 void uc_routing_sent(struct uc_vm *vm, uint32_t id, uint32_t port);
-/* This thread is a vCPU's, from now on. */
-void uc_routing_begin_vcpu(const struct uc_vm_vcpu *v);
 
 /* What a vCPU is doing, for struct uc_host_ops: a hint. Any thread. */
 enum uc_run_state uc_vm_run_state(struct uc_vm *vm, const struct uc_vcpu *v, uint64_t *since);
@@ -108,5 +108,13 @@ void uc_watch_calmly(struct uc_vm *vm, uint32_t id);
 void uc_watch_hurry(struct uc_vm *vm);
 /* vCPU `id` has got an event lately and may be at work on it. Any thread. */
 bool uc_watch_is_at_work(const struct uc_vm *vm, uint32_t id);
+/* vCPU `id` has answered: it is owed nothing more. Any thread. */
+void uc_watch_answered(struct uc_vm *vm, uint32_t id);
+/*
+ * vCPU `id` got an IPI from one at work: it is owed the same. But it does not pass that on, or a
+ * guest that is busy with itself would be boosted for nothing else.
+ */
+void uc_watch_inherited(struct uc_vm *vm, uint32_t id, bool urgent);
+bool uc_watch_may_pass_on(const struct uc_vm *vm, uint32_t id);
 
 #endif

@@ -75,7 +75,7 @@ void uc_watch_calmly(struct uc_vm *vm, uint32_t id)
 		wake(w);
 }
 
-void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent)
+static void queued(struct uc_vm *vm, uint32_t id, bool urgent)
 {
 	note(vm->watch.got, id); /* before `waiting`, which the watcher takes first */
 	if (!urgent) {
@@ -84,6 +84,35 @@ void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent)
 	}
 	add(&vm->watch, id);
 	uc_watch_hurry(vm);
+}
+
+void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent)
+{
+	uint64_t *heirs = &vm->watch.heirs[id / 64], bit = 1ull << (id % 64);
+
+	if (__atomic_load_n(heirs, __ATOMIC_RELAXED) & bit)
+		__atomic_fetch_and(heirs, ~bit, __ATOMIC_RELAXED);
+	queued(vm, id, urgent);
+}
+
+void uc_watch_answered(struct uc_vm *vm, uint32_t id)
+{
+	__atomic_fetch_and(&vm->watch.got[id / 64], ~(1ull << (id % 64)), __ATOMIC_SEQ_CST);
+	if (uc_boost_answered(vm, id))
+		uc_watch_hurry(vm);
+}
+
+void uc_watch_inherited(struct uc_vm *vm, uint32_t id, bool urgent)
+{
+	if (!uc_watch_is_at_work(vm, id))
+		note(vm->watch.heirs, id);
+	queued(vm, id, urgent);
+}
+
+bool uc_watch_may_pass_on(const struct uc_vm *vm, uint32_t id)
+{
+	return uc_watch_is_at_work(vm, id) &&
+	       !(__atomic_load_n(&vm->watch.heirs[id / 64], __ATOMIC_RELAXED) >> (id % 64) & 1);
 }
 
 static void sleep_until_queued(struct uc_vm *vm)

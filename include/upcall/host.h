@@ -59,7 +59,8 @@ struct uc_host_ops {
 	void (*queued)(void *ctx, struct uc_vcpu *v);
 	/*
 	 * Called now and then while the caller spins for a lock that another thread holds, which
-	 * may have been preempted: give up the CPU. May be NULL. Must not call into the library.
+	 * may have been preempted: give up the CPU, also to a thread of lower priority if there is
+	 * such a thing. May be NULL. Must not call into the library.
 	 */
 	void (*relax)(void *ctx);
 };

@@ -177,7 +177,7 @@ static void *thread_main(void *arg)
 	int rc;
 
 	__atomic_store_n(&v->tid, gettid(), __ATOMIC_RELEASE);
-	uc_routing_begin_vcpu(v);
+	uc_routing_set_slice(v);
 	if (__rseq_size)
 		__atomic_store_n(&v->rseq,
 				 (const void *)((char *)__builtin_thread_pointer() + __rseq_offset),

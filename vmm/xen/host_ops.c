@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmm/xen/host_ops.h"
 
-#include <sched.h>
+#include <time.h>
 
 #include "vmm/kvm/vcpu.h"
 #include "vmm/trace.h"
+
+#define RELAX_NS 20000 /* far longer than any lock is held by a thread that runs */
 
 /* Guest RAM is mapped for good, so mapping a frame is arithmetic and unmapping is nothing. */
 static void *map_frame(void *ctx, struct uc_domain *d, uint64_t gfn)
@@ -28,7 +30,6 @@ static void kick(void *ctx, struct uc_vcpu *v)
 
 	uc_trace_kick(v);
 	uc_vcpu_kick(&vm->vcpus[v->id]);
-	uc_routing_kicked(vm, v);
 }
 
 static void queued(void *ctx, struct uc_vcpu *v)
@@ -47,10 +48,16 @@ static enum uc_run_state run_state(void *ctx, const struct uc_vcpu *v, uint64_t 
 	return uc_vm_run_state(ctx, v, since);
 }
 
+/*
+ * Sleep, not yield: the watcher and boosted vCPUs are real-time, and would yield to nobody while
+ * the holder of the lock waits for their CPU.
+ */
 static void relax(void *ctx)
 {
+	const struct timespec moment = {.tv_nsec = RELAX_NS};
+
 	(void)ctx;
-	sched_yield();
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
 }
 
 const struct uc_host_ops uc_vm_host_ops = {
