@@ -90,18 +90,16 @@ void uc_boost_owe(struct uc_vm *vm, uint32_t id)
 	uint64_t ran = ran_ns(&vm->vcpus[id]);
 
 	__atomic_store_n(&debt->answered, false, __ATOMIC_RELAXED);
+	debt->prolonged = false;
 	debt->begun = debt->owed && (debt->begun || ran != debt->ran_ns);
 	__atomic_store_n(&debt->owed, true, __ATOMIC_RELAXED);
 	debt->owed_ns = clock_ns(CLOCK_MONOTONIC);
 	debt->ran_ns = debt->seen_ns = ran;
 }
 
-bool uc_boost_answered(struct uc_vm *vm, uint32_t id)
+void uc_boost_answered(struct uc_vm *vm, uint32_t id)
 {
-	struct uc_debt *debt = &vm->watch.boost.debts[id];
-
-	__atomic_store_n(&debt->answered, true, __ATOMIC_RELAXED);
-	return __atomic_load_n(&debt->boosted, __ATOMIC_RELAXED);
+	__atomic_store_n(&vm->watch.boost.debts[id].answered, true, __ATOMIC_RELAXED);
 }
 
 bool uc_boost_is_owed(const struct uc_vm *vm, uint32_t id)
@@ -206,9 +204,12 @@ bool uc_boost_look(struct uc_vm *vm, uint32_t id, bool untaken)
 	now_ns = clock_ns(CLOCK_MONOTONIC);
 	since_ns = now_ns - (debt->boosted ? debt->boosted_ns : debt->owed_ns);
 	seen = ran_ns(&vm->vcpus[id]);
+	if (!debt->prolonged && __atomic_load_n(&debt->answered, __ATOMIC_RELAXED)) {
+		debt->prolonged = true;
+		debt->ran_ns = seen;
+	}
 	ran = seen - debt->ran_ns;
-	paid = !untaken &&
-	       (ran >= b->length_ns || __atomic_load_n(&debt->answered, __ATOMIC_RELAXED));
+	paid = !untaken && ran >= b->length_ns;
 	if (debt->boosted) {
 		if (paid || since_ns >= (uint64_t)longest_ns(b))
 			stop(vm, id, now_ns);

@@ -35,7 +35,8 @@ enum uc_boost_when {
 
 struct uc_debt {
 	bool owed, boosted;	  /* any thread reads */
-	bool answered;		  /* any thread: what it was owed for is done */
+	bool answered;		  /* any thread: it has sent something to a device */
+	bool prolonged;		  /* and has been given time for the rest */
 	bool begun;		  /* it was at work on an earlier event when this debt began */
 	uint64_t owed_ns, ran_ns; /* when it began, and the thread's CPU time then */
 	uint64_t seen_ns;	  /* and at the last look */
@@ -64,8 +65,12 @@ void uc_boost_begin(struct uc_vm *vm);
 void uc_boost_end(struct uc_vm *vm);
 /* vCPU `id` has got something. */
 void uc_boost_owe(struct uc_vm *vm, uint32_t id);
-/* vCPU `id` has answered a device: true when the watcher is to end its boost. Its thread. */
-bool uc_boost_answered(struct uc_vm *vm, uint32_t id);
+/*
+ * vCPU `id` has sent something to a device, most likely its answer: it is owed as much again, once.
+ * Whoever answered shall be back asleep before the vCPU loses its CPU, or the next event finds it
+ * in the middle of something there, and waits for that vCPU whoever runs. Any thread.
+ */
+void uc_boost_answered(struct uc_vm *vm, uint32_t id);
 bool uc_boost_is_owed(const struct uc_vm *vm, uint32_t id); /* any thread */
 /* What it got went to another. Nothing is owed unless it has begun to handle something. */
 void uc_boost_forgive(struct uc_vm *vm, uint32_t id);

@@ -191,7 +191,7 @@ void uc_routing_sent(struct uc_vm *vm, uint32_t id, uint32_t port)
 	if (info.kind == UC_PORT_IPI)
 		pass_on(vm, id, info.vcpu);
 	else if (info.kind == UC_PORT_HOST)
-		uc_watch_answered(vm, id);
+		uc_boost_answered(vm, id);
 }
 
 void uc_routing_begin(struct uc_vm *vm)

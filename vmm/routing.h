@@ -104,12 +104,8 @@ void uc_watch_join(struct uc_vm *vm); /* vm->end is set */
 void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent);
 /* The same, of an event that nobody waits for: no boost is owed for it. */
 void uc_watch_calmly(struct uc_vm *vm, uint32_t id);
-/* Look at once. Any thread. */
-void uc_watch_hurry(struct uc_vm *vm);
 /* vCPU `id` has got an event lately and may be at work on it. Any thread. */
 bool uc_watch_is_at_work(const struct uc_vm *vm, uint32_t id);
-/* vCPU `id` has answered: it is owed nothing more. Any thread. */
-void uc_watch_answered(struct uc_vm *vm, uint32_t id);
 /*
  * vCPU `id` got an IPI from one at work: it is owed the same. But it does not pass that on, or a
  * guest that is busy with itself would be boosted for nothing else.

@@ -43,7 +43,8 @@ bool uc_watch_is_at_work(const struct uc_vm *vm, uint32_t id)
 	       uc_boost_is_owed(vm, id);
 }
 
-void uc_watch_hurry(struct uc_vm *vm)
+/* Look at once. */
+static void hurry(struct uc_vm *vm)
 {
 	__atomic_store_n(&vm->watch.urgent, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&vm->watch.asleep, __ATOMIC_SEQ_CST))
@@ -83,7 +84,7 @@ static void queued(struct uc_vm *vm, uint32_t id, bool urgent)
 		return;
 	}
 	add(&vm->watch, id);
-	uc_watch_hurry(vm);
+	hurry(vm);
 }
 
 void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent)
@@ -93,13 +94,6 @@ void uc_watch_queued(struct uc_vm *vm, uint32_t id, bool urgent)
 	if (__atomic_load_n(heirs, __ATOMIC_RELAXED) & bit)
 		__atomic_fetch_and(heirs, ~bit, __ATOMIC_RELAXED);
 	queued(vm, id, urgent);
-}
-
-void uc_watch_answered(struct uc_vm *vm, uint32_t id)
-{
-	__atomic_fetch_and(&vm->watch.got[id / 64], ~(1ull << (id % 64)), __ATOMIC_SEQ_CST);
-	if (uc_boost_answered(vm, id))
-		uc_watch_hurry(vm);
 }
 
 void uc_watch_inherited(struct uc_vm *vm, uint32_t id, bool urgent)

@@ -190,26 +190,10 @@ static void what_it_sends_to_a_device_is_its_answer(void **state)
 	uc_boost_owe(g->vm, WHO);
 	uc_routing_sent(g->vm, WHO, g->ends[0].port);
 	assert_true(is_answered(g));
-	assert_int_equal(watch_of(g)->urgent, 0); /* no boost is to be ended */
+	assert_int_equal(watch_of(g)->urgent, 0);
+	assert_true(uc_watch_is_at_work(g->vm, WHO));
 	uc_boost_owe(g->vm, WHO);
 	assert_false(is_answered(g));
-	watch_of(g)->boost.debts[WHO].boosted = true;
-	uc_routing_sent(g->vm, WHO, g->ends[0].port);
-	assert_true(is_answered(g));
-	assert_int_equal(watch_of(g)->urgent, 1);
-	watch_of(g)->boost.debts[WHO].boosted = false;
-}
-
-/* Before the watcher has looked: nothing will be owed for what has been done. */
-static void an_early_answer_ends_it(void **state)
-{
-	struct fifo_guest *g = *state;
-
-	uc_watch_queued(g->vm, WHO, false);
-	uc_routing_sent(g->vm, WHO, ipi_of(g, OTHER));
-	assert_true(uc_watch_is_at_work(g->vm, WHO));
-	uc_routing_sent(g->vm, WHO, g->ends[0].port);
-	assert_false(uc_watch_is_at_work(g->vm, WHO));
 }
 
 static void an_ipi_is_no_answer(void **state)
@@ -316,7 +300,6 @@ int main(void)
 		WORK_TEST(without_boosts_nothing_is_passed_on),
 		WORK_TEST(what_nobody_waits_for_is_no_work),
 		WORK_TEST(what_it_sends_to_a_device_is_its_answer),
-		WORK_TEST(an_early_answer_ends_it),
 		WORK_TEST(an_ipi_is_no_answer),
 		WORK_TEST(who_is_owed_nothing_answers_nothing),
 		WORK_TEST(a_port_that_follows_is_watched_in_a_pinned_domain),

@@ -264,21 +264,26 @@ static void it_ends_when_it_is_paid(void **state)
 	assert_int_equal(g->vm->watch.boost.count, 1);
 }
 
-static void it_ends_when_it_has_answered(void **state)
+/* Once, however much it sends; and not without having run. */
+static void an_answer_prolongs_it(void **state)
 {
 	struct fifo_guest *g = *state;
 
 	need_real_time();
 	boost(g, WHO);
-	assert_true(uc_boost_answered(g->vm, WHO)); /* so the watcher is told */
-	assert_true(look_untaken(g));		    /* there is more to do */
+	vcpu_thread_work(&threads[WHO], LENGTH_NS / 2);
+	uc_boost_answered(g->vm, WHO);
+	assert_true(look(g));
+	vcpu_thread_work(&threads[WHO], LENGTH_NS / 2);
+	uc_boost_answered(g->vm, WHO);
+	assert_true(look(g));
 	assert_true(is_boosted(WHO));
+	vcpu_thread_work(&threads[WHO], LENGTH_NS / 2);
 	assert_false(look(g));
 	assert_false(is_boosted(WHO));
-	assert_false(uc_boost_answered(g->vm, WHO));
 }
 
-static void an_answer_does_not_pay_for_the_next_event(void **state)
+static void an_answer_to_the_last_event_does_not_prolong_the_next(void **state)
 {
 	struct fifo_guest *g = *state;
 
@@ -286,8 +291,9 @@ static void an_answer_does_not_pay_for_the_next_event(void **state)
 	boost(g, WHO);
 	uc_boost_answered(g->vm, WHO);
 	owe(g);
-	assert_true(look(g));
-	assert_true(is_boosted(WHO));
+	vcpu_thread_work(&threads[WHO], LENGTH_NS);
+	assert_false(look(g));
+	assert_false(is_boosted(WHO));
 }
 
 static void it_ends_after_twice_its_length(void **state)
@@ -643,8 +649,8 @@ int main(void)
 		BOOST_TEST(a_batch_thread_is_left_alone),
 		BOOST_TEST(a_thread_of_another_priority_is_left_alone),
 		BOOST_TEST(it_ends_when_it_is_paid),
-		BOOST_TEST(it_ends_when_it_has_answered),
-		BOOST_TEST(an_answer_does_not_pay_for_the_next_event),
+		BOOST_TEST(an_answer_prolongs_it),
+		BOOST_TEST(an_answer_to_the_last_event_does_not_prolong_the_next),
 		BOOST_TEST(it_ends_after_twice_its_length),
 		BOOST_TEST(more_events_do_not_put_its_end_off),
 		BOOST_TEST(each_event_is_owed_its_own_time),
