@@ -84,6 +84,11 @@ MUTANTS = [
            "d->host->ops->queued(d->host->ctx, v);", ";"),
     mutant("4", "the host is told of timers, too", FIFO,
            "if (route.policy != UC_ROUTE_PER_VCPU && d->host", "if (d->host"),
+    mutant("told", "the host is told before the upcall", FIFO,
+           "\tif (upcall)\n\t\tuc_vcpu_upcall(v);\n\tif (route.policy != UC_ROUTE_PER_VCPU && d->host->ops->queued)\n"
+           "\t\td->host->ops->queued(d->host->ctx, v);",
+           "\tif (route.policy != UC_ROUTE_PER_VCPU && d->host->ops->queued)\n"
+           "\t\td->host->ops->queued(d->host->ctx, v);\n\tif (upcall)\n\t\tuc_vcpu_upcall(v);"),
     mutant("told", "the host is not told of what is raised masked", FIFO,
            "\telse if (!(w & UC_FIFO_LINKED))\n", "\telse if (0)\n"),
     mutant("told", "the host is told of what is linked already", FIFO,
