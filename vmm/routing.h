@@ -44,15 +44,16 @@ struct uc_routing_config {
 struct uc_watch {
 	pthread_t thread;
 	bool started;
-	uint32_t asleep;		       /* futex */
-	uint32_t fresh;			       /* something was queued since the last look */
-	uint32_t urgent;		       /* and cannot wait for the next one */
-	uint32_t ports_differ;		       /* some port has had a policy of its own */
-	uint64_t waiting[UC_ROUTING_WORDS];    /* vCPUs to look at */
-	uint64_t got[UC_ROUTING_WORDS];	       /* of them, those that got something since */
-	uint64_t heirs[UC_ROUTING_WORDS];      /* those at work on what another one got */
-	uint32_t exits[64 * UC_ROUTING_WORDS]; /* of each vCPU, at the last look */
-	uint64_t looks, moved;		       /* times it looked; events it moved */
+	uint32_t asleep;			/* futex */
+	uint32_t fresh;				/* something was queued since the last look */
+	uint32_t urgent;			/* and cannot wait for the next one */
+	uint32_t ports_differ;			/* some port has had a policy of its own */
+	uint64_t waiting[UC_ROUTING_WORDS];	/* vCPUs to look at */
+	uint64_t got[UC_ROUTING_WORDS];		/* of them, those that got something since */
+	uint64_t got_ns[64 * UC_ROUTING_WORDS]; /* when, last */
+	uint64_t heirs[UC_ROUTING_WORDS];	/* those at work on what another one got */
+	uint32_t exits[64 * UC_ROUTING_WORDS];	/* of each vCPU, at the last look */
+	uint64_t looks, moved;			/* times it looked; events it moved */
 	struct uc_boost boost;
 };
 

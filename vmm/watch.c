@@ -13,12 +13,22 @@
 #include "vmm/trace.h"
 #include "vmm/vm.h"
 
+#define DONE_AFTER 2 /* times what is owed: the event, and what is owed again with the answer */
+
 /* What the watcher waits for. */
 enum {
 	AWAKE,
 	ASLEEP, /* anything */
 	DOZING, /* something urgent, or the period's end */
 };
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 static bool ended(const struct uc_vm *vm)
 {
@@ -78,6 +88,7 @@ void uc_watch_calmly(struct uc_vm *vm, uint32_t id)
 
 static void queued(struct uc_vm *vm, uint32_t id, bool urgent)
 {
+	__atomic_store_n(&vm->watch.got_ns[id], clock_ns(CLOCK_MONOTONIC), __ATOMIC_RELAXED);
 	note(vm->watch.got, id); /* before `waiting`, which the watcher takes first */
 	if (!urgent) {
 		uc_watch_calmly(vm, id);
@@ -132,21 +143,13 @@ static void doze(struct uc_watch *w, uint32_t period_ns)
 	__atomic_store_n(&w->urgent, 0, __ATOMIC_SEQ_CST);
 }
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void sleep_until(uint64_t when_ns)
 {
 	const struct timespec when = {(time_t)(when_ns / 1000000000u),
 				      (long)(when_ns % 1000000000u)};
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
-		;
+	while (clock_ns(CLOCK_MONOTONIC) < when_ns)
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL);
 }
 
 static uint32_t hand_over(struct uc_vcpu *v)
@@ -209,6 +212,17 @@ static bool look_at(struct uc_vm *vm, uint32_t id)
 	return uc_boost_look(vm, id, uc_vcpu_movable(v)) || uc_vcpu_movable(v);
 }
 
+/* Most are: it runs, and has most likely run since it got the event, for as long as was owed. */
+static bool is_done(struct uc_vm *vm, uint32_t id)
+{
+	struct uc_vcpu *v = &vm->evtchn_vcpus[id];
+	uint64_t got_ns = __atomic_load_n(&vm->watch.got_ns[id], __ATOMIC_RELAXED), since;
+
+	return !uc_vcpu_movable(v) && !uc_boost_is_owed(vm, id) &&
+	       uc_vm_run_state(vm, v, &since) == UC_VCPU_RUNNING &&
+	       clock_ns(CLOCK_MONOTONIC) - got_ns >= DONE_AFTER * vm->watch.boost.length_ns;
+}
+
 static void look(struct uc_vm *vm)
 {
 	struct uc_watch *w = &vm->watch;
@@ -223,7 +237,7 @@ static void look(struct uc_vm *vm)
 		/* Cleared first: what is queued after the look sets it again. */
 		__atomic_fetch_and(&w->waiting[id / 64], ~bit, __ATOMIC_SEQ_CST);
 		if ((__atomic_fetch_and(&w->got[id / 64], ~bit, __ATOMIC_SEQ_CST) & bit) &&
-		    uc_boost_is_on(vm))
+		    uc_boost_is_on(vm) && !is_done(vm, id))
 			uc_boost_owe(vm, id);
 		if (look_at(vm, id))
 			__atomic_fetch_or(&w->waiting[id / 64], bit, __ATOMIC_SEQ_CST);

@@ -22,7 +22,8 @@
 #define EVENT	   0u
 #define WHO	   1u
 #define LENGTH_US  5000u
-#define SAVINGS_NS (1000 * LENGTH_US * 1000ull) /* more than it keeps */
+#define LENGTH_NS  (LENGTH_US * 1000ull)
+#define SAVINGS_NS (1000 * LENGTH_NS) /* more than it keeps */
 #define LOOKS	   50u
 #define DEADLINE_S 60
 #define NAP_NS	   200000
@@ -242,6 +243,62 @@ static void who_is_at_work_is_boosted_and_looked_after(void **state)
 	assert_true(all_are_fair());
 }
 
+/* It got its event so long ago, and has taken it. */
+static void start_after(struct fifo_guest *g, uint64_t ago_ns)
+{
+	raise_port(g, EVENT);
+	take_at(g, WHO);
+	g->vm->watch.got_ns[WHO] = now_ns() - ago_ns;
+	g->vm->watch.boost.budget_ns = SAVINGS_NS;
+	assert_int_equal(uc_watch_start(g->vm, &(struct uc_diag){0}), 0);
+}
+
+static void who_has_run_since_is_owed_nothing(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	need_real_time();
+	set_running(g, WHO);
+	start_after(g, 2 * LENGTH_NS);
+	WAIT_FOR(__atomic_load_n(&g->vm->watch.looks, __ATOMIC_SEQ_CST) && is_asleep(g));
+	assert_int_equal(g->vm->watch.looks, 1);
+	stop(g);
+	assert_int_equal(g->vm->watch.boost.debts[WHO].owed_ns, 0);
+}
+
+/* At the first look, after half a millisecond. */
+static void who_runs_is_owed_what_it_got_lately(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	need_real_time();
+	set_running(g, WHO);
+	start_after(g, 0);
+	WAIT_FOR(uc_boost_is_owed(g->vm, WHO));
+}
+
+static void who_has_lost_its_cpu_is_owed_however_late_it_is(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	need_real_time();
+	start_after(g, 100 * LENGTH_NS);
+	WAIT_FOR(load(&spy.boosts[WHO]));
+}
+
+static void who_has_not_taken_it_is_owed_although_it_runs(void **state)
+{
+	struct fifo_guest *g = *state;
+
+	need_real_time();
+	set_running(g, WHO);
+	raise_port(g, EVENT);
+	g->vm->watch.got_ns[WHO] = now_ns() - 100 * LENGTH_NS;
+	g->vm->watch.boost.budget_ns = SAVINGS_NS;
+	assert_int_equal(uc_watch_start(g->vm, &(struct uc_diag){0}), 0);
+	WAIT_FOR(uc_boost_is_owed(g->vm, WHO));
+}
+
 /* The machine ends in the very look that boosts. */
 static void its_end_takes_all_back(void **state)
 {
@@ -433,6 +490,10 @@ int main(void)
 		WATCH_TEST(who_gets_an_event_and_no_cpu_is_boosted),
 		WATCH_TEST(boosts_follow_each_other),
 		WATCH_TEST(who_is_at_work_is_boosted_and_looked_after),
+		WATCH_TEST(who_has_run_since_is_owed_nothing),
+		WATCH_TEST(who_runs_is_owed_what_it_got_lately),
+		WATCH_TEST(who_has_lost_its_cpu_is_owed_however_late_it_is),
+		WATCH_TEST(who_has_not_taken_it_is_owed_although_it_runs),
 		WATCH_TEST(its_end_takes_all_back),
 		WATCH_TEST(while_another_runs_the_event_goes_there),
 		WATCH_TEST(while_nobody_runs_it_stays),
