@@ -15,7 +15,7 @@
 /* The lock is held for so many. A yield gives nothing: then far more come before the kernel helps.
  */
 #define HELD_FOR    20u
-#define RELAXES_MAX 1000u
+#define RELAXES_MAX 100000u /* of 20 µs at least */
 
 static uint32_t lock, relaxes;
 
