@@ -9,7 +9,7 @@
 
 name=$1 kernel=$2 initrd=$3 cpus=$4
 guest=10.77.0.2
-bytes=4000000
+bytes=20000000
 tmp=/tmp/$name
 mkdir -p "$tmp"
 
