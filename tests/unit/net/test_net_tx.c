@@ -2,9 +2,9 @@
 /* What a guest sends, in good order and in bad. */
 #include "fixture.h"
 
-#include "vmm/routing.h"
-
 #include <string.h>
+
+#include "vmm/routing.h"
 
 static uint8_t packet[UC_NET_PACKET_MAX];
 static struct virtio_net_hdr header;
