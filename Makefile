@@ -12,7 +12,7 @@ help:
 	@echo 'make check        all tests: units, sanitizers, mutants, command line, lab, stock guests'
 	@echo 'make check-long   what may change about events changes at random, 10 minutes on each stock kernel; all guests'
 	@echo 'make check-quick  unit tests and bad input only, without a guest'
-	@echo 'make bench        all comparisons of bench/scenarios, into docs/results.md (5 minutes each)'
+	@echo 'make bench        all comparisons of bench/scenarios, into docs/results.md (6 to 8 minutes each)'
 	@echo 'make build        build/cli/upcall'
 	@echo 'make format       clang-format over the tree'
 	@echo 'make clean        remove the build folders (downloads stay in $(UPCALL_CACHE))'
