@@ -16,7 +16,7 @@ static json_t *port_json(uint32_t port, const struct uc_port_info *info)
 		[UC_PORT_FREE] = "free",       [UC_PORT_RESERVED] = "reserved",
 		[UC_PORT_UNBOUND] = "unbound", [UC_PORT_INTERDOMAIN] = "interdomain",
 		[UC_PORT_HOST] = "host",       [UC_PORT_VIRQ] = "virq",
-		[UC_PORT_IPI] = "ipi",
+		[UC_PORT_IPI] = "ipi",	       [UC_PORT_PIRQ] = "pirq",
 	};
 
 	return json_pack("{si ss si si si sI sb sb}", "port", (int)port, "kind", kinds[info->kind],

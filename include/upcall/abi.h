@@ -45,14 +45,20 @@ typedef struct {
 #define UC_FIFO_WORDS_PER_PAGE	 (UC_FRAME_SIZE / 4)
 #define UC_FIFO_PAGES		 (UC_FIFO_PORTS / UC_FIFO_WORDS_PER_PAGE)
 
+/* EVTCHNOP_reset goes on: Xen's header has the number, but shows it to Xen only. */
+#define UC_EVTCHNOP_RESET_CONT 14u
+
 /* 64 words of 64 bits. */
 #define UC_2L_PORTS 4096u
+/* 32 words of 32 bits: the ABI of 32-bit guests. */
+#define UC_2L_COMPAT_PORTS 1024u
 
 /*
  * An operation of ours beside Xen's EVTCHNOPs, for guests that know it: the vCPUs that a port's
  * events may go to. No bit: those of the domain again. Errors as uc_port_set_affinity(), and -EPERM
  * for a vCPU that the host has not given the domain's events to; -ENOSYS where it is not there.
  */
+#define UC_EVTCHNOP_FIRST_OWN	 0x1000u
 #define UC_EVTCHNOP_SET_AFFINITY 0x1000u
 #define UC_OP_VCPUS		 256u
 
@@ -60,6 +66,26 @@ struct uc_evtchn_set_affinity {
 	uint32_t port;
 	uint32_t zero; /* -EINVAL for anything else */
 	uint64_t vcpus[UC_OP_VCPUS / 64];
+};
+
+/*
+ * Another one: EVTCHNOP_init_control for the vCPUs 0 to nr_vcpus - 1 in one go, or for none of
+ * them. The frames from list_gfn on hold a struct uc_control_place for each, 256 to a frame.
+ */
+#define UC_EVTCHNOP_INIT_CONTROLS 0x1001u
+
+struct uc_evtchn_init_controls {
+	uint64_t list_gfn;
+	uint32_t nr_vcpus;
+	uint8_t link_bits; /* out */
+	uint8_t zero[3];
+};
+
+/* Where a vCPU's control block is. */
+struct uc_control_place {
+	uint64_t gfn;
+	uint32_t offset;
+	uint32_t zero; /* -EINVAL for anything else */
 };
 
 #define UC_VIRQS      24u
@@ -76,8 +102,9 @@ struct uc_fifo_control_block {
 struct uc_vcpu_info {
 	uc_g8 upcall_pending;
 	uc_g8 upcall_mask;
-	uint8_t pad[6];
-	uc_g64 pending_sel;
+	uint8_t pad[2];
+	uc_g32 compat_pending_sel; /* of 32-bit guests */
+	uc_g64 pending_sel;	   /* of 64-bit guests */
 	uint8_t arch[16];
 	uint8_t time[32]; /* pvclock: the host's business, not the library's */
 };
@@ -85,10 +112,16 @@ struct uc_vcpu_info {
 /* vCPUs beyond these must register a vcpu_info of their own. */
 #define UC_LEGACY_VCPUS 32u
 
+/* For a 32-bit guest the mask is behind the first 1024 bits of `pending`. */
 struct uc_shared_info {
 	struct uc_vcpu_info vcpu_info[UC_LEGACY_VCPUS];
-	uc_g64 pending[64];
-	uc_g64 mask[64];
+	union {
+		struct {
+			uc_g64 pending[64];
+			uc_g64 mask[64];
+		};
+		uc_g32 bits[256]; /* the same */
+	};
 	uint32_t wc_version;
 	uint32_t wc_sec;
 	uint32_t wc_nsec;

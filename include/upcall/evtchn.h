@@ -31,6 +31,7 @@ enum uc_port_kind {
 	UC_PORT_HOST,	     /* joined to a host end point; to the guest: interdomain, domid 0 */
 	UC_PORT_VIRQ,
 	UC_PORT_IPI,
+	UC_PORT_PIRQ,
 };
 
 /* One 64-bit word, read by senders without a lock: what a send on this port reaches. */
@@ -38,7 +39,7 @@ struct uc_peer {
 	uint8_t kind; /* enum uc_port_kind */
 	uint8_t unused;
 	uint16_t domid; /* UNBOUND: who may bind; INTERDOMAIN: the other end's domain */
-	uint32_t index; /* INTERDOMAIN: the other end's port; VIRQ: its number */
+	uint32_t index; /* INTERDOMAIN: the other end's port; VIRQ, PIRQ: its number */
 };
 
 /* One 64-bit word: where this port's events go, and where the last one went. */
@@ -69,6 +70,7 @@ struct uc_port {
 	uint32_t lock;
 	uint32_t next;	/* the port that we linked behind this one; 0 = none */
 	uint8_t parked; /* raised while the guest had no memory for its event word yet */
+	uint8_t kept;	/* the host's own: the guest's reset leaves it open */
 } __attribute__((aligned(64)));
 
 struct uc_queue {
@@ -87,6 +89,7 @@ struct uc_vcpu {
 	uint32_t poll_port; /* sleeping in SCHEDOP_poll: 0 no, a port, or UINT32_MAX for several */
 	struct uc_vcpu_info *info; /* guest memory, or `no_info` */
 	struct uc_fifo_control_block *control;
+	struct uc_fifo_control_block *staged; /* by a batch registration that may yet fail */
 	uint64_t upcalls;
 	uint64_t events;	 /* linked here */
 	uint64_t handed_over;	 /* taken from here and linked elsewhere */
@@ -98,15 +101,35 @@ struct uc_vcpu {
 	struct uc_queue queue[UC_FIFO_QUEUES];
 };
 
+enum uc_pirq_trigger {
+	UC_PIRQ_NONE = 0, /* the guest may not bind it */
+	UC_PIRQ_EDGE,	  /* also MSIs */
+	UC_PIRQ_LEVEL,
+};
+
+/* A physical interrupt of a domain. `trigger` is the host's, set before uc_domain_init(). */
+struct uc_pirq {
+	uint32_t lock;
+	uint32_t port;	 /* 0: not bound */
+	uint8_t trigger; /* enum uc_pirq_trigger */
+	bool asserted;
+	bool in_service; /* delivered since the line was asserted, and no EOI yet */
+};
+
 struct uc_abi;
 
 struct uc_domain {
 	struct uc_host *host;
 	const struct uc_abi *abi;
+	uint32_t epoch; /* counts the ways back to the 2-level ABI; odd on the way */
+	bool compat;	/* a 32-bit guest */
 	struct uc_port *ports;
 	uint32_t nr_ports;    /* capacity of `ports` */
 	uint32_t valid_ports; /* ports below have been allocated at least once; only grows */
 	uint32_t first_free;  /* no free port lies below */
+	uint32_t quota;	      /* no port from here on is given to the guest */
+	uint32_t open_ports, kept_ports;
+	uint32_t reset_next; /* a reset is under way: the next port to close, or UINT32_MAX */
 	uint32_t nr_vcpus;
 	struct uc_vcpu *vcpus;
 	uint32_t lock;
@@ -120,6 +143,8 @@ struct uc_domain {
 	uint32_t load_mean; /* of the live vCPUs */
 	uint32_t turn;	    /* of the policies that take turns */
 	uint32_t nr_words;  /* event words that have a page */
+	uint32_t nr_pirqs;
+	struct uc_pirq *pirqs;
 	uc_g32 *event_page[UC_FIFO_PAGES];
 };
 
@@ -132,6 +157,8 @@ struct uc_domain_config {
 	uint32_t nr_ports; /* 2 to UC_FIFO_PORTS; port 0 is never used */
 	/* (nr_ports + 2) * ((nr_vcpus + 63) / 64) words for affinity sets, or NULL: no sets */
 	uint64_t *affinity;
+	struct uc_pirq *pirqs; /* nr_pirqs of them; may be NULL for none */
+	uint32_t nr_pirqs;
 };
 
 /* Enters the domain in host->domains. -EINVAL for a bad configuration, -EEXIST for a taken id. */
@@ -155,6 +182,19 @@ int uc_domain_set_shared_info(struct uc_domain *d, uint64_t gfn);
  */
 int uc_vcpu_set_info(struct uc_vcpu *v, uint64_t gfn, uint32_t offset);
 
+/*
+ * The guest is a 32-bit one (or is not, as at first): its 2-level ABI has 1024 ports, 32-bit words
+ * and a layout of its own; FIFO is the same for both. Xen decides by the mode in which the guest
+ * registers its callback. What is in shared memory is not converted. -EBUSY when ports above the
+ * limit have been allocated.
+ */
+int uc_domain_set_compat(struct uc_domain *d, bool compat);
+/*
+ * The guest gets no port number from `nr_ports` on (XEN_DOMCTL_createdomain's max_evtchn_port + 1);
+ * those it has stay. UC_FIFO_PORTS or more: as many as there is memory for. -EINVAL below 2.
+ */
+int uc_domain_set_quota(struct uc_domain *d, uint32_t nr_ports);
+
 /* Is v's upcall raised and not yet taken? For a host that must inject it again. */
 bool uc_vcpu_upcall_pending(const struct uc_vcpu *v);
 
@@ -165,9 +205,14 @@ int uc_alloc_unbound(struct uc_domain *d, uint16_t remote_domid, uint32_t *port)
 /* The new local port starts pending: a notification sent before the bind may have been dropped. */
 int uc_bind_interdomain(struct uc_domain *d, uint16_t remote_domid, uint32_t remote_port,
 			uint32_t *port);
-/* -EEXIST when v has that VIRQ already, -EBUSY for a global VIRQ (they belong to the host). */
+/* -EEXIST when v has that VIRQ already, -EBUSY for a global VIRQ that another domain handles. */
 int uc_bind_virq(struct uc_domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port);
 int uc_bind_ipi(struct uc_domain *d, uint32_t vcpu, uint32_t *port);
+/*
+ * -EINVAL for a pirq that there is not, -EPERM for one the guest may not have, -EEXIST for one that
+ * is bound. A level line that is asserted already is delivered.
+ */
+int uc_bind_pirq(struct uc_domain *d, uint32_t pirq, uint32_t *port);
 int uc_close(struct uc_domain *d, uint32_t port);
 int uc_bind_vcpu(struct uc_domain *d, uint32_t port, uint32_t vcpu);
 int uc_set_priority(struct uc_domain *d, uint32_t port, uint32_t priority);
@@ -181,8 +226,47 @@ int uc_send(struct uc_domain *d, uint32_t port);
 int uc_init_control(struct uc_domain *d, uint32_t vcpu, uint64_t gfn, uint32_t offset);
 int uc_expand_array(struct uc_domain *d, uint64_t gfn);
 
-/* Raise a VIRQ of v (global and domain VIRQs: of its domain). 0 when the guest has not bound it. */
+/*
+ * uc_init_control() for the vCPUs 0 to nr - 1, or for none: -EINVAL when a place is bad, a vCPU has
+ * a block already, or there are not as many vCPUs, and then nothing has changed.
+ */
+int uc_init_controls(struct uc_domain *d, const struct uc_control_place *places, uint32_t nr);
+
+/*
+ * EVTCHNOP_reset: closes all ports but those that the host opened with uc_endpoint_open(), and goes
+ * back to the 2-level ABI, so that the guest (after kexec) can begin anew; vcpu_infos and
+ * shared_info stay. Bounded work per call: 1 means that there is more; call again with `resuming`,
+ * which is EVTCHNOP_reset_cont, until it is something else. -EBUSY when one is under way (resuming:
+ * when none is), -EAGAIN when the guest has opened ports meanwhile; it stays in its ABI then.
+ */
+int uc_reset(struct uc_domain *d, bool resuming);
+
+/*
+ * Raise a VIRQ of v (VIRQs of a domain: of v's). 0 when the guest has not bound it, -EINVAL for a
+ * global one.
+ */
 int uc_virq_raise(struct uc_vcpu *v, uint32_t virq);
+
+/*
+ * Global VIRQs (VIRQ_CONSOLE, VIRQ_DOM_EXC, ...) are news of the host for one domain. Only that one
+ * can bind them; a former handler keeps its port, and gets nothing more. UC_DOMID_HOST: nobody, as
+ * at first and after the handler is gone. -EINVAL for a VIRQ that is not global, -ESRCH for a
+ * domain that is not there.
+ */
+int uc_host_set_virq_handler(struct uc_host *host, uint32_t virq, uint16_t domid);
+/* 0 also when nobody handles it. */
+int uc_global_virq_raise(struct uc_host *host, uint32_t virq);
+
+/* ---- Physical interrupts: config->pirqs. -EINVAL for one that there is not. ---- */
+
+/* An edge, or an MSI, for a pirq of that trigger. Dropped while the guest has not bound it. */
+int uc_pirq_raise(struct uc_domain *d, uint32_t pirq);
+/* The line's level, for a pirq of that trigger; it is one event until the guest's EOI. */
+int uc_pirq_set_level(struct uc_domain *d, uint32_t pirq, bool asserted);
+/* PHYSDEVOP_eoi: the guest is done; a line that is still asserted is delivered again. */
+int uc_pirq_eoi(struct uc_domain *d, uint32_t pirq);
+/* PHYSDEVOP_irq_status_query: XENIRQSTAT_needs_eoi? */
+int uc_pirq_needs_eoi(struct uc_domain *d, uint32_t pirq, bool *needs);
 
 struct uc_port_info {
 	enum uc_port_kind kind;
@@ -207,7 +291,11 @@ bool uc_domain_is_fifo(const struct uc_domain *d);
  * back after success. The host copies the argument in, calls uc_evtchn_op(), copies it out.
  */
 int uc_evtchn_arg_size(uint32_t cmd, bool *out);
-/* `arg` is the host's own copy. Checks privilege: a guest acts on itself only. */
+/*
+ * `arg` is the host's own copy. Checks privilege: a guest acts on itself only. 1: EVTCHNOP_reset
+ * has more to do; the host lets the vCPU take its interrupts, and makes it call
+ * EVTCHNOP_reset_cont.
+ */
 int uc_evtchn_op(struct uc_vcpu *caller, uint32_t cmd, void *arg);
 
 /* ---- SCHEDOP_poll. ---- */

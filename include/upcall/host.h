@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include <upcall/abi.h>
+
 struct uc_domain;
 struct uc_vcpu;
 
@@ -28,9 +30,11 @@ struct uc_host_ops {
 	 */
 	void *(*map_frame)(void *ctx, struct uc_domain *d, uint64_t gfn);
 	/*
-	 * The library is done with a frame that map_frame() gave. After a second
-	 * uc_domain_set_shared_info() a raise in another thread may be about to touch the old one:
-	 * a host that really unmaps waits until threads that were in the library have left it.
+	 * The library is done with a frame that map_frame() gave. Holds d's lock. After a second
+	 * uc_domain_set_shared_info(), or a reset, a raise in another thread may be about to touch
+	 * the old one: a host that really unmaps does so later, when threads that were in the
+	 * library have left it (not here: they may wait for that lock). Until then one bit of such
+	 * a frame may still be set, also where nothing is ever unmapped.
 	 */
 	void (*unmap_frame)(void *ctx, struct uc_domain *d, void *frame);
 	/*
@@ -71,6 +75,7 @@ struct uc_host {
 	void *ctx;
 	struct uc_domain **domains; /* by domid; nr_domains entries, NULL where there is none */
 	uint32_t nr_domains;
+	uint16_t virq_handler[UC_VIRQS]; /* the library's: domids */
 };
 
 #endif

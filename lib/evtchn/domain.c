@@ -32,7 +32,8 @@ int uc_domain_init(struct uc_domain *d, const struct uc_domain_config *config)
 	struct uc_host *host = config->host;
 
 	if (config->id == UC_DOMID_HOST || config->id >= host->nr_domains || config->nr_vcpus < 1 ||
-	    config->nr_vcpus > 32768 || config->nr_ports < 2 || config->nr_ports > UC_FIFO_PORTS)
+	    config->nr_vcpus > 32768 || config->nr_ports < 2 || config->nr_ports > UC_FIFO_PORTS ||
+	    (config->nr_pirqs && !config->pirqs))
 		return -XEN_EINVAL;
 	if (host->domains[config->id])
 		return -XEN_EEXIST;
@@ -47,6 +48,9 @@ int uc_domain_init(struct uc_domain *d, const struct uc_domain_config *config)
 	d->affinity = config->affinity;
 	if (d->affinity)
 		d->default_affinity = &d->affinity[(uint64_t)d->nr_ports * d->affinity_words];
+	d->pirqs = config->pirqs;
+	d->nr_pirqs = config->nr_pirqs;
+	d->quota = UC_FIFO_PORTS;
 	d->abi = &uc_abi_2l;
 	d->valid_ports = d->first_free = 1;
 	uc_peer_store(&d->ports[0], (struct uc_peer){.kind = UC_PORT_RESERVED});
@@ -65,15 +69,39 @@ void uc_domain_destroy(struct uc_domain *d)
 
 	for (uint32_t port = 1; port < uc_ports_valid(d); port++)
 		uc_close(d, port);
+	uc_virq_forget_handler(d);
 	uc_store_release(&d->host->domains[d->id], (struct uc_domain *)0);
 	for (v = d->vcpus; v < d->vcpus + d->nr_vcpus; v++) {
 		if (v->info_registered)
 			uc_frame_unmap(d, v->info);
 		uc_frame_unmap(d, v->control);
 	}
-	for (uint32_t i = 0; i < UC_FIFO_PAGES; i++)
+	for (uint32_t i = 0; i < d->nr_words / UC_FIFO_WORDS_PER_PAGE; i++)
 		uc_frame_unmap(d, d->event_page[i]);
 	uc_frame_unmap(d, d->shared_info);
+}
+
+int uc_domain_set_quota(struct uc_domain *d, uint32_t nr_ports)
+{
+	if (nr_ports < 2)
+		return -XEN_EINVAL;
+	uc_lock(&d->lock, d->host);
+	d->quota = nr_ports;
+	uc_unlock(&d->lock);
+	return 0;
+}
+
+int uc_domain_set_compat(struct uc_domain *d, bool compat)
+{
+	int rc = 0;
+
+	uc_lock(&d->lock, d->host);
+	if (compat && !uc_domain_is_fifo(d) && d->valid_ports > UC_2L_COMPAT_PORTS)
+		rc = -XEN_EBUSY;
+	else
+		uc_store_seq(&d->compat, compat);
+	uc_unlock(&d->lock);
+	return rc;
 }
 
 bool uc_domain_is_fifo(const struct uc_domain *d)
@@ -115,13 +143,13 @@ int uc_domain_set_shared_info(struct uc_domain *d, uint64_t gfn)
 	if (!s) {
 		rc = -XEN_EINVAL;
 	} else {
-		if (old)
+		if (old && old != s)
 			memcpy(s, old, UC_FRAME_SIZE);
 		uc_store_seq(&d->shared_info, s);
 		use_shared_infos(d, s);
 		uc_frame_unmap(d, old);
 		if (!uc_domain_is_fifo(d))
-			uc_ports_unpark(d, 1, UC_2L_PORTS);
+			uc_ports_unpark(d, 1, uc_2l_max_ports(d));
 	}
 	uc_unlock(&d->lock);
 	return rc;
@@ -148,7 +176,7 @@ int uc_vcpu_set_info(struct uc_vcpu *v, uint64_t gfn, uint32_t offset)
 		info = (struct uc_vcpu_info *)(frame + offset);
 		memcpy(info, v->info, sizeof(*info));
 		/* Raises on the old words may have come between: mark everything. */
-		__atomic_store_n(&info->pending_sel.raw, ~0ull, __ATOMIC_SEQ_CST);
+		uc_2l_select_all(d, info);
 		__atomic_store_n(&info->upcall_pending.raw, 0, __ATOMIC_SEQ_CST);
 		v->info_registered = true;
 		uc_store_seq(&v->info, info);

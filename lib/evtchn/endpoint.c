@@ -45,6 +45,7 @@ int uc_endpoint_open(struct uc_endpoint *e, struct uc_domain *d)
 	if (!rc) {
 		join(e, d, port);
 		uc_port_open(d, port, host_peer, 0);
+		uc_port_set_kept(d, &d->ports[port], true);
 	}
 	uc_unlock(&d->lock);
 	return rc;
@@ -89,6 +90,7 @@ void uc_endpoint_close(struct uc_endpoint *e)
 	if (connected(e, d, e->port)) {
 		p = &d->ports[e->port];
 		uc_peer_store(p, (struct uc_peer){.kind = UC_PORT_UNBOUND, .domid = UC_DOMID_HOST});
+		uc_port_set_kept(d, p, false);
 		uc_endpoint_quiesce(d, p);
 	}
 	uc_store_release(&e->domain, (struct uc_domain *)0);

@@ -125,24 +125,33 @@ enum linked {
 	LINKED_UPCALL, /* and an upcall is due */
 };
 
-/* Link `port` at `v`. Locked as for uc_fifo_append(). */
+/* An event to link: where its word was, and in which epoch. */
+struct event {
+	uint32_t port, epoch;
+	uc_g32 *word;
+};
+
+/* Link the event at `v`. Locked as for uc_fifo_append(). */
 static enum linked link_at(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
-			   struct uc_queue *old, uint32_t port, uc_g32 *word)
+			   struct uc_queue *old, const struct event *e)
 {
+	/* The guest was reset: its word and its queues are not those that the raise began with. */
+	if (uc_load_seq(&d->epoch) != e->epoch)
+		return LINKED_NOT;
 	/*
 	 * Without a block it stays pending, and is linked when there is one (Xen drops it:
 	 * XSA-107). Pairs with uc_init_control(): it publishes the block, then looks for pending
 	 * words.
 	 */
-	if (!uc_load_seq(&v->control) || uc_g32_test_and_set(word, UC_FIFO_LINKED_BIT))
+	if (!uc_load_seq(&v->control) || uc_g32_test_and_set(e->word, UC_FIFO_LINKED_BIT))
 		return LINKED_NOT;
-	return uc_fifo_append(d, v, priority, old, port) ? LINKED_UPCALL : LINKED;
+	return uc_fifo_append(d, v, priority, old, e->port) ? LINKED_UPCALL : LINKED;
 }
 
 /* The port must change queues, or may: with its lock held the route stands still. */
-static void fifo_link_moving(struct uc_domain *d, uint32_t port, uc_g32 *word)
+static void fifo_link_moving(struct uc_domain *d, const struct event *e)
 {
-	struct uc_port *p = &d->ports[port];
+	struct uc_port *p = &d->ports[e->port];
 	enum linked done = LINKED_NOT;
 	struct uc_queue *q, *old;
 	struct uc_route route;
@@ -150,12 +159,12 @@ static void fifo_link_moving(struct uc_domain *d, uint32_t port, uc_g32 *word)
 
 	uc_lock(&p->lock, d->host);
 	route = uc_route_load(p);
-	v = &d->vcpus[uc_route_choose(d, port, route)];
+	v = &d->vcpus[uc_route_choose(d, e->port, route)];
 	q = &v->queue[route.priority];
 	old = &d->vcpus[route.last_vcpu].queue[route.last_priority];
 	uc_lock_two(&q->lock, &old->lock, d->host);
 	if (route.usable)
-		done = link_at(d, v, route.priority, old, port, word);
+		done = link_at(d, v, route.priority, old, e);
 	if (done != LINKED_NOT) {
 		route.last_vcpu = (uint16_t)v->id;
 		route.last_priority = route.priority;
@@ -171,9 +180,9 @@ static void fifo_link_moving(struct uc_domain *d, uint32_t port, uc_g32 *word)
  * The common path: the event goes where the last one went, and one lock is enough. False: it has to
  * go elsewhere, or what was read before has changed.
  */
-static bool fifo_link_again(struct uc_domain *d, uint32_t port, uc_g32 *word)
+static bool fifo_link_again(struct uc_domain *d, const struct event *e)
 {
-	struct uc_port *p = &d->ports[port];
+	struct uc_port *p = &d->ports[e->port];
 	struct uc_route route = uc_route_load(p);
 	struct uc_vcpu *v = &d->vcpus[route.last_vcpu];
 	struct uc_queue *q = &v->queue[route.last_priority];
@@ -181,14 +190,14 @@ static bool fifo_link_again(struct uc_domain *d, uint32_t port, uc_g32 *word)
 	bool settled;
 
 	if (route.priority != route.last_priority ||
-	    uc_route_choose(d, port, route) != route.last_vcpu)
+	    uc_route_choose(d, e->port, route) != route.last_vcpu)
 		return false;
 	uc_lock(&q->lock, d->host);
 	/* The set and the vCPU's liveness are looked at again too: changes pass this lock. */
 	settled = uc_load(&p->route_word) == uc_route_word(route) &&
-		  uc_route_may_stay(d, port, route);
+		  uc_route_may_stay(d, e->port, route);
 	if (settled && route.usable)
-		done = link_at(d, v, route.priority, q, port, word);
+		done = link_at(d, v, route.priority, q, e);
 	uc_unlock(&q->lock);
 	if (done != LINKED_NOT)
 		uc_fifo_announce(d, v, route, done == LINKED_UPCALL);
@@ -196,10 +205,10 @@ static bool fifo_link_again(struct uc_domain *d, uint32_t port, uc_g32 *word)
 }
 
 /* Link a pending, unmasked event. */
-static void fifo_link(struct uc_domain *d, uint32_t port, uc_g32 *word)
+static void fifo_link(struct uc_domain *d, const struct event *e)
 {
-	if (!fifo_link_again(d, port, word))
-		fifo_link_moving(d, port, word);
+	if (!fifo_link_again(d, e))
+		fifo_link_moving(d, e);
 }
 
 /* The word; or NULL, and the raise is remembered until the guest adds the page it lies in. */
@@ -227,19 +236,19 @@ static uc_g32 *fifo_word_or_park(struct uc_domain *d, uint32_t port)
  */
 static void fifo_raise(struct uc_domain *d, uint32_t port)
 {
-	struct uc_port *p = &d->ports[port];
-	uc_g32 *word = fifo_word_or_park(d, port);
+	struct event e = {.port = port, .epoch = uc_load_seq(&d->epoch)};
 	bool was_pending;
 	uint32_t w;
 
-	if (!word)
+	e.word = fifo_word_or_park(d, port);
+	if (!e.word)
 		return;
-	was_pending = uc_g32_test_and_set(word, UC_FIFO_PENDING_BIT);
+	was_pending = uc_g32_test_and_set(e.word, UC_FIFO_PENDING_BIT);
 	if (!was_pending)
-		uc_count(&p->events);
-	w = uc_g32_read(word);
+		uc_count(&d->ports[port].events);
+	w = uc_g32_read(e.word);
 	if (!(w & (UC_FIFO_LINKED | UC_FIFO_MASKED)))
-		fifo_link(d, port, word);
+		fifo_link(d, &e);
 	else if (!(w & UC_FIFO_LINKED))
 		uc_tell_more(d, port); /* masked, most likely while it is handled */
 	if (!was_pending)
@@ -248,15 +257,16 @@ static void fifo_raise(struct uc_domain *d, uint32_t port)
 
 static void fifo_unmask(struct uc_domain *d, uint32_t port)
 {
-	uc_g32 *word = uc_fifo_word(d, port);
+	struct event e = {.port = port, .epoch = uc_load_seq(&d->epoch)};
 	uint32_t w;
 
-	if (!word)
+	e.word = uc_fifo_word(d, port);
+	if (!e.word)
 		return;
-	uc_g32_clear(word, UC_FIFO_MASKED_BIT);
-	w = uc_g32_read(word);
+	uc_g32_clear(e.word, UC_FIFO_MASKED_BIT);
+	w = uc_g32_read(e.word);
 	if ((w & UC_FIFO_PENDING) && !(w & UC_FIFO_LINKED))
-		fifo_link(d, port, word);
+		fifo_link(d, &e);
 }
 
 static void fifo_clear_pending(struct uc_domain *d, uint32_t port)
@@ -281,6 +291,12 @@ static bool fifo_is_masked(struct uc_domain *d, uint32_t port)
 	return !word || (uc_g32_read(word) & UC_FIFO_MASKED);
 }
 
+static uint32_t fifo_max_ports(const struct uc_domain *d)
+{
+	(void)d;
+	return UC_FIFO_PORTS;
+}
+
 static bool fifo_is_busy(struct uc_domain *d, uint32_t port)
 {
 	uc_g32 *word = uc_fifo_word(d, port);
@@ -289,7 +305,7 @@ static bool fifo_is_busy(struct uc_domain *d, uint32_t port)
 }
 
 const struct uc_abi uc_abi_fifo = {
-	.max_ports = UC_FIFO_PORTS,
+	.max_ports = fifo_max_ports,
 	.raise = fifo_raise,
 	.unmask = fifo_unmask,
 	.clear_pending = fifo_clear_pending,

@@ -29,6 +29,22 @@ static void relink_pending(struct uc_domain *d, const struct uc_vcpu *v)
 	}
 }
 
+static bool is_place(uint64_t offset)
+{
+	return offset <= UC_FRAME_SIZE - sizeof(struct uc_fifo_control_block) && offset % 8 == 0;
+}
+
+/* The vCPU has its block from now on. d's lock held. */
+static void publish(struct uc_domain *d, struct uc_vcpu *v, struct uc_fifo_control_block *control)
+{
+	uc_store_seq(&v->control, control);
+	if (uc_abi_of(d) != &uc_abi_fifo) {
+		uc_store_seq(&d->abi, &uc_abi_fifo);
+		park_2l_pending(d);
+	}
+	relink_pending(d, v);
+}
+
 int uc_init_control(struct uc_domain *d, uint32_t vcpu, uint64_t gfn, uint32_t offset)
 {
 	struct uc_vcpu *v = uc_vcpu_get(d, vcpu);
@@ -37,23 +53,66 @@ int uc_init_control(struct uc_domain *d, uint32_t vcpu, uint64_t gfn, uint32_t o
 
 	if (!v)
 		return -XEN_ENOENT;
-	if (offset > UC_FRAME_SIZE - sizeof(struct uc_fifo_control_block) || offset % 8)
+	if (!is_place(offset))
 		return -XEN_EINVAL;
 
 	uc_lock(&d->lock, d->host);
 	frame = v->control ? 0 : uc_frame_map(d, gfn);
-	if (!frame) {
+	if (frame)
+		publish(d, v, (struct uc_fifo_control_block *)(frame + offset));
+	else
 		rc = -XEN_EINVAL;
-	} else {
-		uc_store_seq(&v->control, (struct uc_fifo_control_block *)(frame + offset));
-		if (uc_abi_of(d) != &uc_abi_fifo) {
-			uc_store_seq(&d->abi, &uc_abi_fifo);
-			park_2l_pending(d);
-		}
-		relink_pending(d, v);
+	uc_unlock(&d->lock);
+	return rc;
+}
+
+/* ---- all vCPUs or none: first each place is checked and mapped, then all are published ---- */
+
+void uc_controls_begin(struct uc_domain *d)
+{
+	uc_lock(&d->lock, d->host);
+}
+
+int uc_controls_stage(struct uc_domain *d, uint32_t vcpu, const struct uc_control_place *place)
+{
+	struct uc_vcpu *v = &d->vcpus[vcpu];
+	uint8_t *frame;
+
+	if (v->control || place->zero || !is_place(place->offset))
+		return -XEN_EINVAL;
+	frame = uc_frame_map(d, place->gfn);
+	if (!frame)
+		return -XEN_EINVAL;
+	v->staged = (struct uc_fifo_control_block *)(frame + place->offset);
+	return 0;
+}
+
+int uc_controls_end(struct uc_domain *d, uint32_t nr_staged, int rc)
+{
+	for (struct uc_vcpu *v = d->vcpus; v < d->vcpus + nr_staged; v++) {
+		if (rc)
+			uc_frame_unmap(d, v->staged);
+		else
+			publish(d, v, v->staged);
+		v->staged = 0;
 	}
 	uc_unlock(&d->lock);
 	return rc;
+}
+
+int uc_init_controls(struct uc_domain *d, const struct uc_control_place *places, uint32_t nr)
+{
+	uint32_t staged = 0;
+	int rc = 0;
+
+	if (!nr || nr > d->nr_vcpus)
+		return -XEN_EINVAL;
+	uc_controls_begin(d);
+	while (staged < nr && !rc) {
+		rc = uc_controls_stage(d, staged, &places[staged]);
+		staged += !rc;
+	}
+	return uc_controls_end(d, staged, rc);
 }
 
 static int fifo_add_page(struct uc_domain *d, uint64_t gfn)

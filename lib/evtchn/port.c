@@ -8,11 +8,21 @@
 #include <xen/errno.h>
 #include <xen/xen.h>
 
+/* Of what there is memory for, the ABI can name, and the host grants. */
+static uint32_t limit_of(const struct uc_domain *d)
+{
+	uint32_t max = uc_abi_of(d)->max_ports(d);
+
+	if (max > d->quota)
+		max = d->quota;
+	return max < d->nr_ports ? max : d->nr_ports;
+}
+
 /* The lowest port that is free and whose word the guest no longer has in a queue. */
 int uc_port_alloc(struct uc_domain *d, uint32_t *port)
 {
 	const struct uc_abi *abi = uc_abi_of(d);
-	uint32_t max = d->nr_ports < abi->max_ports ? d->nr_ports : abi->max_ports;
+	uint32_t max = limit_of(d);
 	bool seen_free = false;
 
 	for (uint32_t i = d->first_free; i < max; i++) {
@@ -67,12 +77,6 @@ void uc_port_set_route(struct uc_domain *d, struct uc_port *p, struct uc_route r
 	uc_unlock(&p->lock);
 }
 
-bool uc_virq_is_per_vcpu(uint32_t virq)
-{
-	return virq == VIRQ_TIMER || virq == VIRQ_DEBUG || virq == VIRQ_XENOPROF ||
-	       virq == VIRQ_XENPMU;
-}
-
 static bool is_per_vcpu(struct uc_peer peer)
 {
 	return peer.kind == UC_PORT_IPI ||
@@ -94,8 +98,15 @@ void uc_port_open(struct uc_domain *d, uint32_t port, struct uc_peer peer, uint3
 					    .policy = per_vcpu ? UC_ROUTE_PER_VCPU : 0},
 			  all);
 	uc_peer_store(p, peer);
+	d->open_ports++;
 	if (per_vcpu)
 		uc_store_release(&d->vcpus[vcpu].per_vcpu_ports, d->vcpus[vcpu].per_vcpu_ports + 1);
+}
+
+void uc_port_set_kept(struct uc_domain *d, struct uc_port *p, bool kept)
+{
+	d->kept_ports += (uint32_t)kept - p->kept;
+	uc_store(&p->kept, kept);
 }
 
 void uc_port_free(struct uc_domain *d, uint32_t port)
@@ -106,6 +117,8 @@ void uc_port_free(struct uc_domain *d, uint32_t port)
 	uc_port_set_route(d, p, (struct uc_route){0}, 0);
 	uc_abi_of(d)->clear_pending(d, port);
 	uc_store_seq(&p->parked, 0);
+	d->open_ports--;
+	uc_port_set_kept(d, p, false);
 	if (port < d->first_free)
 		d->first_free = port;
 }
@@ -167,43 +180,6 @@ int uc_bind_interdomain(struct uc_domain *d, uint16_t remote_domid, uint32_t rem
 	return rc;
 }
 
-static int bind_virq_locked(struct uc_domain *d, uint32_t virq, struct uc_vcpu *v, uint32_t *port)
-{
-	int rc;
-
-	if (!uc_virq_is_per_vcpu(virq) && virq != VIRQ_ARGO)
-		return -XEN_EBUSY;
-	if (v->virq_port[virq])
-		return -XEN_EEXIST;
-	rc = uc_port_alloc(d, port);
-	if (rc)
-		return rc;
-	uc_port_open(d, *port, (struct uc_peer){.kind = UC_PORT_VIRQ, .index = virq}, v->id);
-	/* Last: a VIRQ raised from now on finds a port that is ready. */
-	uc_store_release(&v->virq_port[virq], *port);
-	return 0;
-}
-
-int uc_bind_virq(struct uc_domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
-{
-	struct uc_vcpu *v;
-	int rc;
-
-	if (virq >= UC_VIRQS)
-		return -XEN_EINVAL;
-	virq = uc_index_nospec(virq, UC_VIRQS);
-	if (!uc_virq_is_per_vcpu(virq) && vcpu != 0)
-		return -XEN_EINVAL;
-	v = uc_vcpu_get(d, vcpu);
-	if (!v)
-		return -XEN_ENOENT;
-
-	uc_lock(&d->lock, d->host);
-	rc = bind_virq_locked(d, virq, v, port);
-	uc_unlock(&d->lock);
-	return rc;
-}
-
 int uc_bind_ipi(struct uc_domain *d, uint32_t vcpu, uint32_t *port)
 {
 	int rc;
@@ -236,7 +212,7 @@ void uc_endpoint_quiesce(struct uc_domain *d, struct uc_port *p)
 static void leave_vcpu(struct uc_vcpu *v)
 {
 	uc_store_release(&v->per_vcpu_ports, v->per_vcpu_ports - 1);
-	if (v->per_vcpu_ports)
+	if (v->per_vcpu_ports || v->domain->reset_next) /* that one does it at its end */
 		return;
 	/* A raise that chose v while it was live must not link there after this. */
 	uc_pass_locks(v->domain);
@@ -249,9 +225,9 @@ static void close_one(struct uc_domain *d, uint32_t port, struct uc_peer peer)
 	uint32_t vcpu = uc_route_load(p).vcpu;
 
 	if (peer.kind == UC_PORT_VIRQ)
-		uc_store_release(
-			&d->vcpus[uc_virq_is_per_vcpu(peer.index) ? vcpu : 0].virq_port[peer.index],
-			0);
+		uc_virq_unbind(d, peer.index, vcpu);
+	if (peer.kind == UC_PORT_PIRQ)
+		uc_pirq_unbind(d, peer.index);
 	uc_port_free(d, port);
 	if (is_per_vcpu(peer))
 		leave_vcpu(&d->vcpus[vcpu]);
@@ -320,7 +296,7 @@ int uc_bind_vcpu(struct uc_domain *d, uint32_t port, uint32_t vcpu)
 	uc_lock(&d->lock, d->host);
 	peer = uc_peer_load(p);
 	if (peer.kind == UC_PORT_UNBOUND || peer.kind == UC_PORT_INTERDOMAIN ||
-	    peer.kind == UC_PORT_HOST ||
+	    peer.kind == UC_PORT_HOST || peer.kind == UC_PORT_PIRQ ||
 	    (peer.kind == UC_PORT_VIRQ && !uc_virq_is_per_vcpu(peer.index))) {
 		route = uc_route_load(p);
 		old = &d->vcpus[route.vcpu];

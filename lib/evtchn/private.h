@@ -2,7 +2,8 @@
 /*
  * Shared inside lib/evtchn/ only.
  *
- * Lock order: domain locks (by address), then one port lock, then queue locks (by address).
+ * Lock order: domain locks (by address), then a pirq's, then one port lock, then queue locks (by
+ * address).
  *
  * A port's route changes only under its port lock *and* the lock of the queue it was last linked
  * into. So whoever holds either sees it stand still: a sender on the common path takes just the
@@ -19,7 +20,7 @@
 
 /* One of the two ABIs. `port` is a valid port number of `d` in every call. */
 struct uc_abi {
-	uint32_t max_ports;
+	uint32_t (*max_ports)(const struct uc_domain *d);
 	/* The whole raise: PENDING, queue or selector, upcall, pollers. Any thread, no locks held.
 	 */
 	void (*raise)(struct uc_domain *d, uint32_t port);
@@ -41,6 +42,9 @@ extern const struct uc_abi uc_abi_2l, uc_abi_fifo;
  * counted, in the other ABI. False when there was none.
  */
 bool uc_2l_take_pending(struct uc_domain *d, uint32_t port);
+uint32_t uc_2l_max_ports(const struct uc_domain *d);
+/* All words of the bitmap may hold something. */
+void uc_2l_select_all(const struct uc_domain *d, struct uc_vcpu_info *info);
 
 /* One turn of a loop that waits for another thread. */
 void uc_spin(uint32_t *spins, const struct uc_host *host);
@@ -140,6 +144,15 @@ static inline void uc_tell_more(struct uc_domain *d, uint32_t port)
 		d->host->ops->queued(d->host->ctx, &d->vcpus[route.last_vcpu]);
 }
 
+/*
+ * fifo_setup.c: a batch registration whose places come one by one. begin() takes d's lock; stage()
+ * is for the vCPUs from 0 on, in order; end() publishes those staged, or for an error forgets them,
+ * gives the lock back and returns rc.
+ */
+void uc_controls_begin(struct uc_domain *d);
+int uc_controls_stage(struct uc_domain *d, uint32_t vcpu, const struct uc_control_place *place);
+int uc_controls_end(struct uc_domain *d, uint32_t nr_staged, int rc);
+
 /* fifo.c */
 uc_g32 *uc_fifo_word(struct uc_domain *d, uint32_t port);
 void uc_fifo_announce(struct uc_domain *d, struct uc_vcpu *v, struct uc_route route, bool upcall);
@@ -180,13 +193,21 @@ void uc_ports_unpark(struct uc_domain *d, uint32_t from, uint32_t to);
 int uc_port_alloc(struct uc_domain *d, uint32_t *port);
 void uc_port_open(struct uc_domain *d, uint32_t port, struct uc_peer peer, uint32_t vcpu);
 void uc_port_free(struct uc_domain *d, uint32_t port);
+/* Shall it stay open when the guest resets? */
+void uc_port_set_kept(struct uc_domain *d, struct uc_port *p, bool kept);
 /* Change where a port's events go, and its affinity row when `row` is not NULL. */
 void uc_port_set_route(struct uc_domain *d, struct uc_port *p, struct uc_route route,
 		       const uint64_t *row);
 /* Waits until no thread is inside the end point's notify(); its kind has been changed already. */
 void uc_endpoint_quiesce(struct uc_domain *d, struct uc_port *p);
-/* VIRQ classes; only per-vCPU ones have a table entry on each vCPU. */
+/* virq.c: the classes; only per-vCPU ones have a table entry on each vCPU. */
 bool uc_virq_is_per_vcpu(uint32_t virq);
+bool uc_virq_is_global(uint32_t virq);
+void uc_virq_unbind(struct uc_domain *d, uint32_t virq, uint32_t vcpu);
+/* d is going: it handles no global VIRQ any more. */
+void uc_virq_forget_handler(struct uc_domain *d);
+/* pirq.c: its port is being closed. d's lock held. */
+void uc_pirq_unbind(struct uc_domain *d, uint32_t pirq);
 
 /* domain.c: the frame, mapped, or NULL. d's lock held. */
 void *uc_frame_map(struct uc_domain *d, uint64_t gfn);

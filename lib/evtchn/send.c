@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The hot path's entrance: EVTCHNOP_send, VIRQs, unmask. No domain lock is taken here. */
+/* The hot path's entrance: EVTCHNOP_send, unmask. No domain lock is taken here. */
 #include "private.h"
 
 #include <xen/errno.h>
@@ -48,21 +48,6 @@ int uc_send(struct uc_domain *d, uint32_t port)
 	default:
 		return -XEN_EINVAL;
 	}
-}
-
-int uc_virq_raise(struct uc_vcpu *v, uint32_t virq)
-{
-	struct uc_domain *d = v->domain;
-	uint32_t port;
-
-	if (virq >= UC_VIRQS)
-		return -XEN_EINVAL;
-	if (!uc_virq_is_per_vcpu(virq))
-		v = &d->vcpus[0];
-	port = uc_load_acquire(&v->virq_port[virq]);
-	if (port)
-		uc_raise(d, port);
-	return 0;
 }
 
 int uc_unmask(struct uc_domain *d, uint32_t port)

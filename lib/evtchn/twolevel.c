@@ -2,18 +2,64 @@
 /*
  * The 2-level ABI: a bitmap of ports in shared_info and a selector per vCPU. No queue, no lock.
  *
- * A domain leaves this ABI for FIFO once (uc_init_control), while raises may be under way: each
+ * Guests of 32 and of 64 bits differ in the size of a word: in how many ports there are, where the
+ * mask begins, and what a bit of the selector stands for. The bitmaps are the same bits in the same
+ * order (little-endian), so they are accessed by 32 bits for both.
+ *
+ * A domain leaves this ABI for FIFO (uc_init_control), while raises may be under way: each
  * raise looks at the domain's ABI again after it set its bit, and goes the new way too if it
  * changed. The switch looks at the bits after it changed the ABI. So one of them sees the event.
+ * It may come back (reset.c) with ports that do not exist here: they are never raised.
  */
 #include "private.h"
+
+uint32_t uc_2l_max_ports(const struct uc_domain *d)
+{
+	return uc_load(&d->compat) ? UC_2L_COMPAT_PORTS : UC_2L_PORTS;
+}
+
+static uc_g32 *pending_word(struct uc_shared_info *s, uint32_t port)
+{
+	return &s->bits[port / 32];
+}
+
+static uc_g32 *mask_word(const struct uc_domain *d, struct uc_shared_info *s, uint32_t port)
+{
+	return &s->bits[(uc_2l_max_ports(d) + port) / 32];
+}
+
+static bool is_set(const uc_g32 *word, uint32_t port)
+{
+	return (uc_g32_read(word) >> (port % 32)) & 1;
+}
+
+/* The guest's bitmaps; NULL when it has none, or none for this port. */
+static struct uc_shared_info *bitmaps(const struct uc_domain *d, uint32_t port)
+{
+	return port < uc_2l_max_ports(d) ? uc_load_seq(&d->shared_info)
+					 : (struct uc_shared_info *)0;
+}
+
+static bool select_word(const struct uc_domain *d, struct uc_vcpu_info *info, uint32_t port)
+{
+	if (uc_load(&d->compat))
+		return uc_g32_test_and_set(&info->compat_pending_sel, port / 32);
+	return uc_g64_test_and_set(&info->pending_sel, port / 64);
+}
+
+void uc_2l_select_all(const struct uc_domain *d, struct uc_vcpu_info *info)
+{
+	if (uc_load(&d->compat))
+		uc_g32_xchg(&info->compat_pending_sel, ~0u);
+	else
+		uc_g64_xchg(&info->pending_sel, ~0ull);
+}
 
 static void deliver(struct uc_domain *d, uint32_t port)
 {
 	struct uc_vcpu *v = &d->vcpus[uc_route_load(&d->ports[port]).vcpu];
-	struct uc_vcpu_info *info = uc_load_acquire(&v->info);
 
-	if (!uc_g64_test_and_set(&info->pending_sel, port / 64))
+	if (!select_word(d, uc_load_acquire(&v->info), port))
 		uc_vcpu_upcall(v);
 }
 
@@ -33,14 +79,17 @@ static struct uc_shared_info *shared_info_or_park(struct uc_domain *d, struct uc
 static void raise_2l(struct uc_domain *d, uint32_t port)
 {
 	struct uc_port *p = &d->ports[port];
-	struct uc_shared_info *s = shared_info_or_park(d, p);
+	struct uc_shared_info *s;
 
+	if (port >= uc_2l_max_ports(d))
+		return;
+	s = shared_info_or_park(d, p);
 	if (!s)
 		return;
-	if (uc_g64_test_and_set(&s->pending[port / 64], port % 64))
+	if (uc_g32_test_and_set(pending_word(s, port), port % 32))
 		goto switched;
 	uc_count(&p->events);
-	if (!((uc_g64_read(&s->mask[port / 64]) >> (port % 64)) & 1))
+	if (!is_set(mask_word(d, s, port), port))
 		deliver(d, port);
 	uc_check_pollers(d, port);
 switched:
@@ -52,8 +101,8 @@ switched:
 
 bool uc_2l_take_pending(struct uc_domain *d, uint32_t port)
 {
-	struct uc_shared_info *s = uc_load_seq(&d->shared_info);
-	bool taken = s && uc_g64_test_and_clear(&s->pending[port / 64], port % 64);
+	struct uc_shared_info *s = bitmaps(d, port);
+	bool taken = s && uc_g32_test_and_clear(pending_word(s, port), port % 32);
 
 	if (taken)
 		uc_dec(&d->ports[port].events);
@@ -62,34 +111,34 @@ bool uc_2l_take_pending(struct uc_domain *d, uint32_t port)
 
 static void unmask_2l(struct uc_domain *d, uint32_t port)
 {
-	struct uc_shared_info *s = uc_load_seq(&d->shared_info);
+	struct uc_shared_info *s = bitmaps(d, port);
 
 	/* In this order: a raise sets pending, then looks at the mask. */
-	if (s && uc_g64_test_and_clear(&s->mask[port / 64], port % 64) &&
-	    uc_abi_2l.is_pending(d, port))
+	if (s && uc_g32_test_and_clear(mask_word(d, s, port), port % 32) &&
+	    is_set(pending_word(s, port), port))
 		deliver(d, port);
 }
 
 static void clear_pending_2l(struct uc_domain *d, uint32_t port)
 {
-	struct uc_shared_info *s = uc_load_seq(&d->shared_info);
+	struct uc_shared_info *s = bitmaps(d, port);
 
 	if (s)
-		uc_g64_clear(&s->pending[port / 64], port % 64);
+		uc_g32_clear(pending_word(s, port), port % 32);
 }
 
 static bool is_pending_2l(struct uc_domain *d, uint32_t port)
 {
-	struct uc_shared_info *s = uc_load_seq(&d->shared_info);
+	struct uc_shared_info *s = bitmaps(d, port);
 
-	return s && ((uc_g64_read(&s->pending[port / 64]) >> (port % 64)) & 1);
+	return s && is_set(pending_word(s, port), port);
 }
 
 static bool is_masked_2l(struct uc_domain *d, uint32_t port)
 {
-	struct uc_shared_info *s = uc_load_seq(&d->shared_info);
+	struct uc_shared_info *s = bitmaps(d, port);
 
-	return !s || ((uc_g64_read(&s->mask[port / 64]) >> (port % 64)) & 1);
+	return !s || is_set(mask_word(d, s, port), port);
 }
 
 static bool is_busy_2l(struct uc_domain *d, uint32_t port)
@@ -99,7 +148,7 @@ static bool is_busy_2l(struct uc_domain *d, uint32_t port)
 }
 
 const struct uc_abi uc_abi_2l = {
-	.max_ports = UC_2L_PORTS,
+	.max_ports = uc_2l_max_ports,
 	.raise = raise_2l,
 	.unmask = unmask_2l,
 	.clear_pending = clear_pending_2l,

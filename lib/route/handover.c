@@ -113,8 +113,8 @@ static bool put_back(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
 }
 
 /* Claim the queue's list; what goes is in `go`. */
-static void claim(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, uint32_t max,
-		  struct list *go)
+static void claim(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, uint32_t epoch,
+		  uint32_t max, struct list *go)
 {
 	struct uc_queue *q = &v->queue[priority];
 	struct list stay = {0};
@@ -122,7 +122,8 @@ static void claim(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, uin
 	uint32_t rest;
 
 	uc_lock(&q->lock, d->host);
-	if (uc_g32_test_and_clear(&v->control->ready, priority)) {
+	if (uc_load(&d->epoch) == epoch && v->control &&
+	    uc_g32_test_and_clear(&v->control->ready, priority)) {
 		rest = sort_out(d, v, priority, max, &stay, go);
 		upcall = put_back(d, v, priority, &stay, rest, go->length);
 		uc_store(&q->handed_over, q->handed_over + go->length);
@@ -133,14 +134,17 @@ static void claim(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, uin
 		uc_vcpu_upcall(v);
 }
 
-/* Link one claimed port where it shall go now. Its word is LINKED, so nobody else does. */
-static void deliver(struct uc_domain *d, uint32_t port)
+/*
+ * Link one claimed port where it shall go now. Its word is LINKED, so nobody else does. A port that
+ * was claimed before the guest's reset is in no list any more; if it stays, it is raised again.
+ */
+static void deliver(struct uc_domain *d, uint32_t port, uint32_t epoch)
 {
 	struct uc_port *p = &d->ports[port];
 	struct uc_queue *q, *old;
 	struct uc_route route;
+	bool upcall = false, linked;
 	struct uc_vcpu *v;
-	bool upcall;
 
 	uc_lock(&p->lock, d->host);
 	route = uc_route_load(p);
@@ -153,26 +157,32 @@ static void deliver(struct uc_domain *d, uint32_t port)
 	q = &v->queue[route.priority];
 	old = &d->vcpus[route.last_vcpu].queue[route.last_priority];
 	uc_lock_two(&q->lock, &old->lock, d->host);
-	relink(d, port, 0);
-	upcall = uc_fifo_append(d, v, route.priority, old, port);
-	route.last_vcpu = (uint16_t)v->id;
-	route.last_priority = route.priority;
-	uc_store_release(&p->route_word, uc_route_word(route));
+	linked = uc_load_seq(&d->epoch) == epoch;
+	if (linked) {
+		relink(d, port, 0);
+		upcall = uc_fifo_append(d, v, route.priority, old, port);
+		route.last_vcpu = (uint16_t)v->id;
+		route.last_priority = route.priority;
+		uc_store_release(&p->route_word, uc_route_word(route));
+	}
 	uc_unlock_two(&q->lock, &old->lock);
 	uc_unlock(&p->lock);
-	uc_fifo_announce(d, v, route, upcall);
+	if (linked)
+		uc_fifo_announce(d, v, route, upcall);
 }
 
 static uint32_t handover_queue(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
 			       uint32_t max)
 {
 	struct list go = {0};
-	uint32_t port, next, n;
+	uint32_t port, next, n, epoch = uc_load_seq(&d->epoch);
 
-	claim(d, v, priority, max, &go);
+	if (epoch % 2) /* all of it is about to go */
+		return 0;
+	claim(d, v, priority, epoch, max, &go);
 	for (port = go.first, n = go.length; port && n; port = next, n--) {
 		next = uc_load(&d->ports[port].next);
-		deliver(d, port);
+		deliver(d, port, epoch);
 	}
 	uc_store(&v->handed_over, uc_load(&v->handed_over) + go.length);
 	return go.length;

@@ -14,15 +14,18 @@ POLL = "lib/evtchn/poll.c"
 DOMAIN = "lib/evtchn/domain.c"
 ENDPOINT = "lib/evtchn/endpoint.c"
 SEND = "lib/evtchn/send.c"
+VIRQ = "lib/evtchn/virq.c"
+PIRQ = "lib/evtchn/pirq.c"
+RESET = "lib/evtchn/reset.c"
 OP = "lib/evtchn/op.c"
 PRIVATE = "lib/evtchn/private.h"
 POLICY = "lib/route/policy.c"
 AFFINITY = "lib/route/affinity.c"
 HANDOVER = "lib/route/handover.c"
 
-CLAIM = "if (uc_g32_test_and_clear(&v->control->ready, priority)) {"
+CLAIM = "uc_g32_test_and_clear(&v->control->ready, priority)) {"
 # The unsafe variant: READY is looked at and cleared, but nobody asks who cleared it.
-NO_CLAIM = "if (uc_g32_read(&v->control->ready) & (1u << priority)) {\n\t\tuc_g32_clear(&v->control->ready, priority);"
+NO_CLAIM = "(uc_g32_read(&v->control->ready) & (1u << priority))) {\n\t\tuc_g32_clear(&v->control->ready, priority);"
 LOOK = "if (!(w & (UC_FIFO_LINKED | UC_FIFO_MASKED)))"
 
 
@@ -35,8 +38,8 @@ def mutant(invariant, name, file, *change, by=None):
 MUTANTS = [
     # Queues.
     mutant("2", "a linked word is linked again", FIFO,
-           "|| uc_g32_test_and_set(word, UC_FIFO_LINKED_BIT))",
-           "|| (uc_g32_test_and_set(word, UC_FIFO_LINKED_BIT) && 0))"),
+           "|| uc_g32_test_and_set(e->word, UC_FIFO_LINKED_BIT))",
+           "|| (uc_g32_test_and_set(e->word, UC_FIFO_LINKED_BIT) && 0))"),
     mutant("2", "the old tail is followed", FIFO,
            "if (old->tail == port)", "if (0)"),
     mutant("2", "the old tail is forgotten in its own queue only", FIFO,
@@ -65,9 +68,9 @@ MUTANTS = [
            "\tuc_unlock(&p->lock);\n\tif (done != LINKED_NOT)\n"
            "\t\tuc_fifo_announce(d, v, route, done == LINKED_UPCALL);",
            "\tuc_unlock(&p->lock);",
-           "\tif (!fifo_link_again(d, port, word))\n",
-           "\tuc_vcpu_upcall(&d->vcpus[d->ports[port].route.vcpu]);\n"
-           "\tif (!fifo_link_again(d, port, word))\n"),
+           "\tif (!fifo_link_again(d, e))\n",
+           "\tuc_vcpu_upcall(&d->vcpus[d->ports[e->port].route.vcpu]);\n"
+           "\tif (!fifo_link_again(d, e))\n"),
     mutant("1", "a guest widens the host's set", "lib/evtchn/op.c",
            "if (!uc_domain_may_use(d, i))", "if (0)"),
     mutant("1", "a guest names vCPUs that are not there", "lib/evtchn/op.c",
@@ -135,8 +138,8 @@ MUTANTS = [
     mutant("3", "any number of ports can be polled", POLL,
            "if (nr_ports > MAX_PORTS)", "if (0)"),
     mutant("3", "a control block may cross its page", SETUP,
-           "if (offset > UC_FRAME_SIZE - sizeof(struct uc_fifo_control_block) || offset % 8)",
-           "if (offset > UC_FRAME_SIZE || offset % 8)"),
+           "offset <= UC_FRAME_SIZE - sizeof(struct uc_fifo_control_block)",
+           "offset <= UC_FRAME_SIZE"),
     mutant("3", "a vCPU may have two control blocks", SETUP,
            "frame = v->control ? 0 : uc_frame_map(d, gfn);", "frame = uc_frame_map(d, gfn);"),
     mutant("3", "a guest allocates ports of other domains", OP,
@@ -151,12 +154,12 @@ MUTANTS = [
     mutant("1", "a word left pending is never linked again", FIFO, LOOK,
            "if (!was_pending && !(w & (UC_FIFO_LINKED | UC_FIFO_MASKED)))"),
     mutant("1", "FIFO looks before it sets PENDING", FIFO,
-           "\twas_pending = uc_g32_test_and_set(word, UC_FIFO_PENDING_BIT);",
-           "\tuint32_t early = uc_g32_read(word);\n"
-           "\twas_pending = uc_g32_test_and_set(word, UC_FIFO_PENDING_BIT);",
+           "\twas_pending = uc_g32_test_and_set(e.word, UC_FIFO_PENDING_BIT);",
+           "\tuint32_t early = uc_g32_read(e.word);\n"
+           "\twas_pending = uc_g32_test_and_set(e.word, UC_FIFO_PENDING_BIT);",
            LOOK, "if (!(early & (UC_FIFO_LINKED | UC_FIFO_MASKED)))"),
     mutant("ABI", "mask is ignored in 2-level", TWOLEVEL,
-           "if (!((uc_g64_read(&s->mask[port / 64]) >> (port % 64)) & 1))", "if (1)"),
+           "if (!is_set(mask_word(d, s, port), port))", "if (1)"),
     mutant("1", "upcall on every event", DOMAIN,
            "if (!uc_g8_xchg(&info->upcall_pending, 1)) {",
            "uc_g8_xchg(&info->upcall_pending, 1); {"),
@@ -166,10 +169,10 @@ MUTANTS = [
     mutant("1", "unmask does not relink in FIFO", FIFO,
            "if ((w & UC_FIFO_PENDING) && !(w & UC_FIFO_LINKED))", "if (0)"),
     mutant("1", "unmask looks before it clears MASKED", FIFO,
-           "\tuc_g32_clear(word, UC_FIFO_MASKED_BIT);\n\tw = uc_g32_read(word);",
-           "\tw = uc_g32_read(word);\n\tuc_g32_clear(word, UC_FIFO_MASKED_BIT);"),
+           "\tuc_g32_clear(e.word, UC_FIFO_MASKED_BIT);\n\tw = uc_g32_read(e.word);",
+           "\tw = uc_g32_read(e.word);\n\tuc_g32_clear(e.word, UC_FIFO_MASKED_BIT);"),
     mutant("1", "unmask does not deliver in 2-level", TWOLEVEL,
-           "uc_abi_2l.is_pending(d, port))", "0)"),
+           "is_set(pending_word(s, port), port))\n\t\tdeliver", "0)\n\t\tdeliver"),
 
     # What was raised too early.
     mutant("1", "a parked raise is not replayed", DOMAIN,
@@ -190,10 +193,10 @@ MUTANTS = [
     mutant("1", "2-level events are not carried into FIFO", SETUP,
            "if (uc_2l_take_pending(d, port))", "if (0)"),
     mutant("1", "a new control block does not look for events", SETUP,
-           "\t\trelink_pending(d, v);\n", ""),
+           "\trelink_pending(d, v);\n", ""),
     mutant("1", "the control block is published after the look", SETUP,
-           "\t\trelink_pending(d, v);\n", "",
-           "\t\tuc_store_seq(&v->control,", "\t\trelink_pending(d, v);\n\t\tuc_store_seq(&v->control,"),
+           "\trelink_pending(d, v);\n", "",
+           "\tuc_store_seq(&v->control,", "\trelink_pending(d, v);\n\tuc_store_seq(&v->control,"),
     mutant("1", "bind_vcpu leaves events behind", PORT,
            "if (!old->control && uc_abi_of(d)->is_pending(d, port))", "if (0)"),
     mutant("1", "shared_info does not take over the upcall", DOMAIN,
@@ -208,8 +211,8 @@ MUTANTS = [
            "if (!old.usable && route.usable)", "if (0)"),
     mutant("1", "a parked raise of a former life stays", PORT,
            "\tuc_store_seq(&p->parked, 0);\n\tuc_port_set_route", "\tuc_port_set_route",
-           "\tuc_store_seq(&p->parked, 0);\n\tif (port < d->first_free)",
-           "\tif (port < d->first_free)"),
+           "\tuc_store_seq(&p->parked, 0);\n\td->open_ports--;",
+           "\td->open_ports--;"),
     mutant("ABI", "priority is not reset", PORT,
            ".priority = UC_FIFO_PRIORITY_DEFAULT,", ".priority = uc_route_load(p).priority,",
            "set_route(d, p, (struct uc_route){0}, 0);",
@@ -228,11 +231,11 @@ MUTANTS = [
            "return peer.kind == UC_PORT_UNBOUND;"),
 
     # Per-vCPU events.
-    mutant("4", "a timer VIRQ comes on vCPU 0", PORT,
+    mutant("4", "a timer VIRQ comes on vCPU 0", VIRQ,
            "(struct uc_peer){.kind = UC_PORT_VIRQ, .index = virq}, v->id);",
            "(struct uc_peer){.kind = UC_PORT_VIRQ, .index = virq}, 0);"),
-    mutant("4", "a VIRQ is raised on vCPU 0", SEND,
-           "if (!uc_virq_is_per_vcpu(virq))", "if (1)"),
+    mutant("4", "a VIRQ is raised on vCPU 0", VIRQ,
+           "raise_at(uc_virq_is_per_vcpu(virq) ? v :", "raise_at(0 ? v :"),
     mutant("4", "an IPI comes on vCPU 0", PORT,
            "(struct uc_peer){.kind = UC_PORT_IPI}, vcpu);", "(struct uc_peer){.kind = UC_PORT_IPI}, 0);"),
     mutant("4", "bind_vcpu moves IPIs", PORT,
@@ -242,21 +245,87 @@ MUTANTS = [
     mutant("4", "bind_vcpu moves timers", PORT,
            "(peer.kind == UC_PORT_VIRQ && !uc_virq_is_per_vcpu(peer.index))",
            "peer.kind == UC_PORT_VIRQ"),
-    mutant("4", "a guest binds the host's VIRQs", PORT,
-           "if (!uc_virq_is_per_vcpu(virq) && virq != VIRQ_ARGO)", "if (0)"),
+    mutant("4", "a guest binds the host's VIRQs", VIRQ,
+           "if (uc_virq_is_global(virq) && uc_load(", "if (0 && uc_load("),
     mutant("4", "a closed VIRQ stays in its table", PORT,
-           "if (peer.kind == UC_PORT_VIRQ)\n\t\tuc_store_release(",
-           "if (0)\n\t\tuc_store_release("),
+           "\t\tuc_virq_unbind(d, peer.index, vcpu);", "\t\t;"),
+    mutant("ABI", "a global VIRQ reaches who bound it", VIRQ,
+           "d = domid == UC_DOMID_HOST ? 0 : uc_domain_by_id(host, domid);",
+           "d = uc_domain_by_id(host, 1); (void)domid;"),
+    mutant("3", "a VIRQ's handler outlives its domain", DOMAIN, "\tuc_virq_forget_handler(d);\n", ""),
+    mutant("ABI", "a VIRQ is in the table before its port is there", VIRQ,
+           "\trc = uc_port_alloc(d, port);", "\tv->virq_port[virq] = 1;\n\trc = uc_port_alloc(d, port);"),
+
+    # Physical interrupts.
+    mutant("1", "a line asserted at its EOI is forgotten", PIRQ,
+           "\tq->in_service = false;\n\tdeliver_level(d, q);", "\tq->in_service = false;"),
+    mutant("1", "a line asserted before the bind is forgotten", PIRQ,
+           "\t\tq->port = *port;\n\t\tdeliver_level(d, q);", "\t\tq->port = *port;"),
+    mutant("ABI", "a line in service is raised again", PIRQ,
+           "|| !q->asserted || q->in_service)", "|| !q->asserted)"),
+    mutant("1", "closing leaves a line in service", PIRQ,
+           "\tq->port = 0;\n\tq->in_service = false;", "\tq->port = 0;"),
+    mutant("3", "a closed pirq keeps its port", PORT,
+           "\t\tuc_pirq_unbind(d, peer.index);", "\t\t;"),
+    mutant("3", "a guest binds any pirq", PIRQ, "if (q->trigger == UC_PIRQ_NONE)", "if (0)"),
+    mutant("ABI", "a pirq is bound twice", PIRQ, "rc = q->port ? -XEN_EEXIST :", "rc = 0 ? -XEN_EEXIST :"),
+
+    # Limits.
+    mutant("3", "a quota is not looked at", PORT, "\tif (max > d->quota)", "\tif (0)"),
+    mutant("3", "a 32-bit guest has 4096 ports", TWOLEVEL,
+           "return uc_load(&d->compat) ? UC_2L_COMPAT_PORTS : UC_2L_PORTS;", "return UC_2L_PORTS;"),
+    mutant("ABI", "a 32-bit guest gets a 64-bit guest's selector", TWOLEVEL,
+           "\tif (uc_load(&d->compat))\n\t\treturn", "\tif (0)\n\t\treturn"),
+    mutant("ABI", "a 32-bit guest's vcpu_info is marked as a 64-bit one's", TWOLEVEL,
+           "\tif (uc_load(&d->compat))\n\t\tuc_g32_xchg", "\tif (0)\n\t\tuc_g32_xchg"),
+    mutant("3", "a guest with high ports becomes a 32-bit one", DOMAIN,
+           "if (compat && !uc_domain_is_fifo(d) && d->valid_ports > UC_2L_COMPAT_PORTS)", "if (0)"),
+
+    # All control blocks at once.
+    mutant("ABI", "a failed batch keeps its frames", SETUP, "\t\tif (rc)\n\t\t\tuc_frame_unmap(d, v->staged);\n\t\telse", "\t\tif (!rc)"),
+    mutant("ABI", "a failed batch registers some", SETUP, "\t\tif (rc)\n", "\t\tif (0)\n"),
+    mutant("3", "a batch takes a vCPU's second block", SETUP,
+           "if (v->control || place->zero ||", "if (place->zero ||"),
+    mutant("3", "a batch is longer than the vCPUs", OP,
+           "if (!a->nr_vcpus || a->nr_vcpus > d->nr_vcpus ||", "if (!a->nr_vcpus ||"),
+    mutant("ABI", "a list's next frame is the first again", OP, "stage_frame(d, gfn++,", "stage_frame(d, gfn,"),
+
+    # Reset.
+    mutant("3", "a reset does it all at once", RESET, "#define BATCH 64", "#define BATCH 100000"),
+    mutant("ABI", "two resets at once", RESET, "if (next == AT_WORK || resuming != (next != 0)) {", "if (next == AT_WORK) {"),
+    mutant("ABI", "a reset says all is closed when it is not", RESET,
+           "if (d->open_ports > d->kept_ports) {", "if (0) {"),
+    mutant("1", "a failed reset leaves events where nobody looks", RESET, "\t\tleave_vcpus(d);\n", ""),
+    mutant("3", "a control block outlives the reset", RESET,
+           "\tuc_store_seq(&v->control, (struct uc_fifo_control_block *)0);\n", ""),
+    mutant("3", "event words outlive the reset", RESET, "\tuc_store_seq(&d->nr_words, 0);\n", ""),
+    mutant("3", "the array's frames are not given back", RESET,
+           "\t\tuc_frame_unmap(d, d->event_page[i]);", "\t\t;"),
+    mutant("1", "selectors of a former life are believed", RESET, "\tselect_all(d);\n", ""),
+    mutant("1", "selectors are renewed, upcalls are not", RESET,
+           "\t\tuc_2l_select_all(d, v->info);\n\t\tuc_vcpu_upcall(v);", "\t\tuc_2l_select_all(d, v->info);"),
+    mutant("1", "what stays is not raised again", RESET, "\trenew_kept(d);\n", ""),
+    mutant("ABI", "the priority of what stays is kept", RESET,
+           "\troute.priority = UC_FIFO_PRIORITY_DEFAULT;\n", ""),
+    mutant("ABI", "the guest's reset closes the host's ports", RESET,
+           "\t\tif (!stays(d, port))\n", ""),
+    mutant("3", "a host's port stays where the ABI has none", RESET,
+           "uc_load(&d->ports[port].kept) && port < uc_2l_max_ports(d)", "uc_load(&d->ports[port].kept)"),
+    mutant("2", "a raise of the old life links in the new", FIFO,
+           "if (uc_load_seq(&d->epoch) != e->epoch)", "if (0)"),
+    mutant("2", "a hand-over of the old life links in the new", HANDOVER,
+           "linked = uc_load_seq(&d->epoch) == epoch;", "linked = true;"),
+    mutant("2", "a hand-over begins while all goes", HANDOVER, "if (epoch % 2)", "if (0)"),
 
     # Poll.
     mutant("1", "poll is not woken by a masked event", FIFO,
            "\tif (!was_pending)\n\t\tuc_check_pollers(d, port);",
-           "\tif (!was_pending && !(uc_g32_read(word) & UC_FIFO_MASKED))\n"
+           "\tif (!was_pending && !(uc_g32_read(e.word) & UC_FIFO_MASKED))\n"
            "\t\tuc_check_pollers(d, port);"),
     mutant("1", "poll is woken before the event is linked", FIFO,
            "\tif (!was_pending)\n\t\tuc_check_pollers(d, port);", "",
-           "\tif (!was_pending)\n\t\tuc_count(&p->events);",
-           "\tif (!was_pending) {\n\t\tuc_count(&p->events);\n\t\tuc_check_pollers(d, port);\n\t}"),
+           "\tif (!was_pending)\n\t\tuc_count(&d->ports[port].events);",
+           "\tif (!was_pending) {\n\t\tuc_count(&d->ports[port].events);\n\t\tuc_check_pollers(d, port);\n\t}"),
     mutant("1", "poll is not woken in 2-level", TWOLEVEL,
            "\tuc_check_pollers(d, port);\n", ""),
     mutant("1", "poll does not look at PENDING", POLL,
@@ -279,9 +348,9 @@ MUTANTS = [
     mutant("1", "no claim: seen by steps", HANDOVER, CLAIM, NO_CLAIM, by=["steps_route"]),
     mutant("1", "no claim: seen by the stress", HANDOVER, CLAIM, NO_CLAIM, by=["moves"]),
     mutant("1", "what the guest has taken is handed over", HANDOVER, CLAIM,
-           "uc_g32_clear(&v->control->ready, priority); {"),
+           "(uc_g32_clear(&v->control->ready, priority), true)) {"),
     mutant("2", "a claim without the queue's lock", HANDOVER,
-           "\tuc_lock(&q->lock, d->host);\n\tif (uc_g32_test", "\tif (uc_g32_test",
+           "\tuc_lock(&q->lock, d->host);\n\tif (uc_load(&d->epoch)", "\tif (uc_load(&d->epoch)",
            "\t}\n\tuc_unlock(&q->lock);\n", "\t}\n"),
     mutant("2", "the old tail stays after a hand-over", HANDOVER,
            "\tif (!rest)\n\t\tq->tail = stay->last;\n", ""),
@@ -293,8 +362,8 @@ MUTANTS = [
     mutant("1", "what stays gets no READY", HANDOVER,
            "\tuc_g32_set(&v->control->ready, priority);\n", ""),
     mutant("1", "no upcall for what stays", HANDOVER,
-           "\tif (upcall)\n\t\tuc_vcpu_upcall(v);\n}\n\n/* Link", "}\n\n/* Link"),
-    mutant("2", "LINK of a moved port is kept", HANDOVER, "\trelink(d, port, 0);\n", ""),
+           "\tif (upcall)\n\t\tuc_vcpu_upcall(v);\n}\n\n/*\n * Link", "}\n\n/*\n * Link"),
+    mutant("2", "LINK of a moved port is kept", HANDOVER, "\t\trelink(d, port, 0);\n", ""),
     mutant("2", "LINK of the last that stays is kept", HANDOVER,
            "\t\trelink(d, stay->last, rest);\n", ""),
     mutant("2", "where a moved port is now is not recorded", HANDOVER,
@@ -330,7 +399,7 @@ MUTANTS = [
            "\telse if (policy", "\tif (!route.usable)\n\t\trc = -XEN_EINVAL;\n\telse if (policy"),
     mutant("5", "the set is not looked at again under the lock", FIFO,
            "settled = uc_load(&p->route_word) == uc_route_word(route) &&\n"
-           "\t\t  uc_route_may_stay(d, port, route);",
+           "\t\t  uc_route_may_stay(d, e->port, route);",
            "settled = uc_load(&p->route_word) == uc_route_word(route);"),
     mutant("1", "liveness is not looked at again under the lock", POLICY,
            "return uc_vcpu_is_live(&d->vcpus[route.last_vcpu]) ||", "return 1 ||"),

@@ -48,6 +48,11 @@ int uc_check_self(const struct uc_vm *vm, uint16_t domid)
 	return domid == UC_DOMID_HOST ? -EPERM : -ESRCH;
 }
 
+static bool chooses_fifo(uint32_t cmd)
+{
+	return cmd == EVTCHNOP_init_control || cmd == UC_EVTCHNOP_INIT_CONTROLS;
+}
+
 int64_t uc_hc_event_channel(struct uc_vm_vcpu *v, const uint64_t *args)
 {
 	_Alignas(8) uint8_t arg[64];
@@ -61,10 +66,13 @@ int64_t uc_hc_event_channel(struct uc_vm_vcpu *v, const uint64_t *args)
 		return -EFAULT;
 	uc_trace_op(v->id, cmd, arg);
 	rc = uc_evtchn_op(v->evtchn, cmd, arg);
+	/* KVM lets nobody repeat a hypercall; the longest reset takes some 10 ms. */
+	while (rc == 1 && __atomic_load_n(&v->vm->end, __ATOMIC_ACQUIRE) == UC_VM_RUNNING)
+		rc = uc_evtchn_op(v->evtchn, UC_EVTCHNOP_RESET_CONT, arg);
 	if (!rc && cmd == EVTCHNOP_send)
 		uc_routing_sent(v->vm, v->id, ((struct evtchn_send *)arg)->port);
 	/* The boot vCPU's control block is the first: the guest has chosen FIFO. */
-	if (!rc && cmd == EVTCHNOP_init_control && v->id == 0 && !v->vm->routing_begun) {
+	if (!rc && chooses_fifo(cmd) && v->id == 0 && !v->vm->routing_begun) {
 		v->vm->routing_begun = true;
 		uc_routing_begin(v->vm);
 	}

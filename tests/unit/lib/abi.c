@@ -100,6 +100,7 @@ static void errors_equal_the_hosts(void **state)
 	assert_int_equal(XEN_ENOSYS, ENOSYS);
 	assert_int_equal(XEN_ENOTCONN, ENOTCONN);
 	assert_int_equal(XEN_EOPNOTSUPP, EOPNOTSUPP);
+	assert_int_equal(XEN_EAGAIN, EAGAIN);
 }
 
 static void private_state_of_a_port_is_one_cache_line(void **state)
@@ -129,6 +130,11 @@ static void argument_sizes_are_xens(void **state)
 		{EVTCHNOP_init_control, sizeof(struct evtchn_init_control), true},
 		{EVTCHNOP_expand_array, sizeof(struct evtchn_expand_array), false},
 		{EVTCHNOP_set_priority, sizeof(struct evtchn_set_priority), false},
+		{EVTCHNOP_bind_pirq, sizeof(struct evtchn_bind_pirq), true},
+		{EVTCHNOP_reset, sizeof(struct evtchn_reset), false},
+		{UC_EVTCHNOP_RESET_CONT, sizeof(struct evtchn_reset), false},
+		{UC_EVTCHNOP_SET_AFFINITY, sizeof(struct uc_evtchn_set_affinity), false},
+		{UC_EVTCHNOP_INIT_CONTROLS, sizeof(struct uc_evtchn_init_controls), true},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
@@ -144,9 +150,9 @@ static void unknown_operations_have_no_argument(void **state)
 	bool out;
 
 	(void)state;
-	assert_int_equal(uc_evtchn_arg_size(EVTCHNOP_bind_pirq, &out), -XEN_ENOSYS);
-	assert_int_equal(uc_evtchn_arg_size(EVTCHNOP_reset, &out), -XEN_ENOSYS);
-	assert_int_equal(uc_evtchn_arg_size(14, &out), -XEN_ENOSYS);
+	assert_int_equal(uc_evtchn_arg_size(15, &out), -XEN_ENOSYS);
+	assert_int_equal(uc_evtchn_arg_size(UC_EVTCHNOP_FIRST_OWN - 1, &out), -XEN_ENOSYS);
+	assert_int_equal(uc_evtchn_arg_size(UC_EVTCHNOP_INIT_CONTROLS + 1, &out), -XEN_ENOSYS);
 	assert_int_equal(uc_evtchn_arg_size(UINT32_MAX, &out), -XEN_ENOSYS);
 }
 

@@ -140,6 +140,10 @@ static struct machine *machine_new(struct world *w, uint16_t id)
 	m->frames = fenced_alloc(FRAMES * UC_FRAME_SIZE);
 	m->ports = fenced_alloc(PORTS * sizeof(*m->ports));
 	config.vcpus = m->vcpus;
+	for (uint32_t i = 1; i < PIRQS; i++)
+		m->pirqs[i].trigger = i % 2 ? UC_PIRQ_LEVEL : UC_PIRQ_EDGE;
+	config.pirqs = m->pirqs;
+	config.nr_pirqs = PIRQS;
 	config.ports = m->ports;
 	config.nr_ports = PORTS;
 	if (id == ID_A)
@@ -207,14 +211,24 @@ struct uc_shared_info *shared_of(struct machine *m)
 	return frame_of(m, FRAME_SHARED);
 }
 
+static uint32_t control_offset(const struct machine *m)
+{
+	return m->life * 128;
+}
+
 struct uc_fifo_control_block *control_of(struct machine *m, uint32_t vcpu)
 {
-	return frame_of(m, FRAME_CONTROL + vcpu);
+	return (void *)((uint8_t *)frame_of(m, FRAME_CONTROL + vcpu) + control_offset(m));
+}
+
+static uint32_t first_event_frame(const struct machine *m)
+{
+	return FRAME_EVENTS + m->life * PAGES_OF_LIFE;
 }
 
 uc_g32 *word_of(struct machine *m, uint32_t port)
 {
-	return (uc_g32 *)frame_of(m, FRAME_EVENTS) + port;
+	return (uc_g32 *)frame_of(m, first_event_frame(m)) + port;
 }
 
 uint32_t word(struct machine *m, uint32_t port)
@@ -232,7 +246,7 @@ void start_2l(struct machine *m)
 
 void start_control(struct machine *m, uint32_t vcpu)
 {
-	assert_int_equal(uc_init_control(&m->d, vcpu, FRAME_CONTROL + vcpu, 0), 0);
+	assert_int_equal(uc_init_control(&m->d, vcpu, FRAME_CONTROL + vcpu, control_offset(m)), 0);
 	m->guest.fifo = true;
 	m->gv[vcpu].control = control_of(m, vcpu);
 }
@@ -242,8 +256,8 @@ int add_page(struct machine *m)
 	uint32_t slot = m->guest.nr_words / UC_FIFO_WORDS_PER_PAGE;
 	int rc;
 
-	m->guest.event_page[slot] = frame_of(m, FRAME_EVENTS + slot);
-	rc = uc_expand_array(&m->d, FRAME_EVENTS + slot);
+	m->guest.event_page[slot] = frame_of(m, first_event_frame(m) + slot);
+	rc = uc_expand_array(&m->d, first_event_frame(m) + slot);
 	if (!rc)
 		m->guest.nr_words += UC_FIFO_WORDS_PER_PAGE;
 	return rc;
@@ -256,6 +270,24 @@ void start_fifo(struct machine *m, uint32_t pages)
 		start_control(m, i);
 	while (pages--)
 		assert_int_equal(add_page(m), 0);
+}
+
+int reset_all(struct machine *m)
+{
+	int rc = uc_reset(&m->d, false);
+
+	while (rc == 1)
+		rc = uc_reset(&m->d, true);
+	if (rc)
+		return rc;
+	m->life++;
+	m->guest.fifo = false;
+	m->guest.nr_words = 0;
+	for (uint32_t i = 0; i < VCPUS; i++) {
+		m->gv[i].control = NULL;
+		memset(m->gv[i].head, 0, sizeof(m->gv[i].head));
+	}
+	return 0;
 }
 
 void open_ipis(struct machine *m)

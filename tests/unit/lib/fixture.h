@@ -18,11 +18,13 @@
 #include <upcall/guest.h>
 
 #define VCPUS	      4u
+#define PIRQS	      8u    /* 0 is not the guest's, odd ones are levels, the others edges */
 #define PORTS	      8192u /* more than the 2-level ABI has, so that its own limit shows */
 #define FRAME_SHARED  0u
 #define FRAME_INFO    1u
 #define FRAME_CONTROL 2u /* one for each vCPU */
 #define FRAME_EVENTS  8u
+#define PAGES_OF_LIFE 32u /* event pages after the first reset lie so much behind */
 #define FRAMES	      (FRAME_EVENTS + UC_FIFO_PAGES + 1)
 #define FRAME_NONE    FRAMES /* map_frame() fails */
 #define ID_A	      1
@@ -38,10 +40,12 @@ struct machine {
 	struct uc_vcpu vcpus[VCPUS];
 	struct uc_port *ports;
 	uint64_t *affinity; /* of machine a only */
+	struct uc_pirq pirqs[PIRQS];
 	struct world *world;
 	uint8_t *frames;
 	uint32_t maps[FRAMES];
 	struct uc_guest guest;
+	uint32_t life; /* resets so far: each has its own control blocks and event array */
 	struct uc_guest_vcpu gv[VCPUS];
 	uint32_t kicks[VCPUS], wakes[VCPUS], queued[VCPUS];
 	uint32_t kicks_at_queued; /* of that vCPU, when the host was last told of one */
@@ -94,6 +98,9 @@ uint32_t word(struct machine *m, uint32_t port);
 void start_2l(struct machine *m);
 void start_fifo(struct machine *m, uint32_t pages);
 void start_control(struct machine *m, uint32_t vcpu);
+/* EVTCHNOP_reset and its continuations by the typed calls, and the guest forgets what it had. The
+ * result of the last. */
+int reset_all(struct machine *m);
 int add_page(struct machine *m);
 /* An IPI on each vCPU, as Linux has: ports 1 to VCPUS, when nothing was opened before. The vCPUs
  * are live from then on. */

@@ -14,7 +14,7 @@
 	op_(m, EVTCHNOP_##op, &(struct evtchn_##op){__VA_ARGS__}, sizeof(struct evtchn_##op))
 #define RESULT(m, op) ((struct evtchn_##op *)ram(m, ARG))
 #define UPPER	      (0xdeadull << 32)
-#define NR_OPS	      (EVTCHNOP_set_priority + 1)
+#define NR_OPS	      (UC_EVTCHNOP_RESET_CONT + 1)
 
 /* The argument stays at ARG: RESULT() shows what the guest got. */
 static int64_t op_(struct machine *m, uint32_t cmd, const void *arg, size_t bytes)
@@ -112,7 +112,7 @@ static void commands_are_taken_as_32_bits(void **state)
 	memset(ram(m, ARG), 0, 64);
 	assert_int_equal(EVENT(m, UPPER | EVTCHNOP_bind_ipi, ARG), 0);
 	assert_int_equal(EVENT(m, NR_OPS, ARG), -ENOSYS);
-	assert_int_equal(EVENT(m, EVTCHNOP_bind_pirq, ARG), -ENOSYS);
+	assert_int_equal(EVENT(m, EVTCHNOP_bind_pirq, ARG), -EINVAL); /* it has none */
 	assert_int_equal(EVENT(m, UINT32_MAX, ARG), -ENOSYS);
 }
 
@@ -245,6 +245,39 @@ static void ports_that_are_not_there_are_einval(void **state)
 	assert_int_equal(OP(m, unmask, .port = 0), 0);
 }
 
+/* More pieces than one: the guest sees one hypercall. */
+static void a_reset_is_one_hypercall(void **state)
+{
+	struct machine *m = *state;
+	struct uc_port_info info;
+
+	for (uint32_t i = 0; i < 300; i++)
+		assert_int_equal(OP(m, bind_ipi, .vcpu = i % VCPUS), 0);
+	assert_int_equal(OP(m, reset, .dom = DOMID_SELF), 0);
+	for (uint32_t port = 1; port <= 300; port++) {
+		assert_int_equal(uc_port_info(&m->vm.domain, port, &info), 0);
+		assert_int_equal(info.kind, UC_PORT_FREE);
+	}
+	assert_int_equal(OP(m, reset, .dom = 7), -ESRCH);
+}
+
+static void control_blocks_come_all_at_once(void **state)
+{
+	struct uc_evtchn_init_controls arg = {.list_gfn = FREE_GFN, .nr_vcpus = VCPUS};
+	struct uc_control_place *list = ram(*state, FREE_GFN * UC_PAGE_SIZE);
+	struct machine *m = *state;
+
+	for (uint32_t i = 0; i < VCPUS; i++)
+		list[i] = (struct uc_control_place){.gfn = FREE_GFN + 1, .offset = 128 * i};
+	memcpy(ram(m, ARG), &arg, sizeof(arg));
+	assert_int_equal(EVENT(m, UC_EVTCHNOP_INIT_CONTROLS, ARG), 0);
+	assert_true(uc_domain_is_fifo(&m->vm.domain));
+	assert_true(m->vm.routing_begun);
+	memcpy(&arg, ram(m, ARG), sizeof(arg));
+	assert_int_equal(arg.link_bits, UC_FIFO_LINK_BITS);
+	assert_int_equal(EVENT(m, UC_EVTCHNOP_INIT_CONTROLS, ARG), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +297,8 @@ int main(void)
 		TEST(the_array_ends_at_its_last_page),
 		TEST(channels_of_other_domains_are_out_of_reach),
 		TEST(ports_that_are_not_there_are_einval),
+		TEST(a_reset_is_one_hypercall),
+		TEST(control_blocks_come_all_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

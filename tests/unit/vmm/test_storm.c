@@ -195,12 +195,18 @@ static void any_hypercall_leaves_the_machine_whole(void **state)
 {
 	struct machine *m = *state;
 	uint32_t mappings = host_mappings(), slots = 0;
+	bool was_fifo = false, was_reset = false;
+	uint32_t most_open = 0;
 
 	m->undying = true;
 	for (uint64_t i = 0; i < calls; i++) {
 		if (i % 4 == 0)
 			scribble(m);
 		one_call(m);
+		if (m->vm.domain.open_ports > most_open)
+			most_open = m->vm.domain.open_ports;
+		was_reset |= was_fifo && !uc_domain_is_fifo(&m->vm.domain);
+		was_fifo |= uc_domain_is_fifo(&m->vm.domain);
 	}
 	for (uint32_t i = 0; i < SLOTS; i++)
 		slots += m->slots[i].bytes != 0;
@@ -210,12 +216,12 @@ static void any_hypercall_leaves_the_machine_whole(void **state)
 	assert_int_equal(m->failures, 0);
 	assert_int_equal(CALL(m, __HYPERVISOR_xen_version, XENVER_pagesize), UC_PAGE_SIZE);
 	/* It was a storm, not a drizzle: each kind got through. */
-	assert_true(uc_domain_is_fifo(&m->vm.domain));
+	assert_true(was_fifo && was_reset);
 	assert_non_null(m->vm.domain.shared_info);
 	assert_true(m->vm.grants->used > 0);
 	assert_true(m->vcpu_attrs[3][KVM_XEN_VCPU_ATTR_TYPE_UPCALL_VECTOR] > 0);
 	assert_true(m->vcpu_attrs[2][KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADDR] > 0);
-	assert_true(uc_ports_valid(&m->vm.domain) > 1000);
+	assert_true(most_open > 5);
 }
 
 int main(int argc, char **argv)
