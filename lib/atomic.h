@@ -8,6 +8,10 @@
  *
  * Full ordering (sequentially consistent) is the default for read-modify-writes: on x86 it costs
  * nothing more, and the protocols' store-then-load steps ("Dekker" steps) rely on it.
+ *
+ * x86-64 and aarch64, both little-endian. On aarch64 the one-access rule needs the atomic
+ * instructions of ARMv8.1 (-march=armv8.1-a): without them each read-modify-write is a loop of
+ * exclusive loads and stores, which a hostile guest can keep from ending (Xen's XSA-295).
  */
 #ifndef UPCALL_LIB_ATOMIC_H
 #define UPCALL_LIB_ATOMIC_H
@@ -16,6 +20,8 @@
 #include <stdint.h>
 
 #include <upcall/abi.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the words shared with guests are");
 
 #define uc_load(p)	       __atomic_load_n((p), __ATOMIC_RELAXED)
 #define uc_load_acquire(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -160,7 +166,7 @@ static inline void uc_cpu_pause(void)
 #if defined(__x86_64__)
 	__builtin_ia32_pause();
 #else
-	__asm__ volatile("" ::: "memory");
+	__asm__ volatile("yield" ::: "memory");
 #endif
 }
 
@@ -171,6 +177,9 @@ static inline uint32_t uc_index_nospec(uint32_t index, uint32_t size)
 
 	__asm__("" : "+r"(index)); /* keep the compiler from folding the mask into the check */
 	mask = (uint64_t)((int64_t)((uint64_t)index - size) >> 63);
+#if defined(__aarch64__)
+	__asm__("hint #20" : "+r"(mask)); /* csdb: no value of it that the CPU only predicted */
+#endif
 	return (uint32_t)(index & mask);
 }
 
