@@ -52,7 +52,7 @@ struct uc_command {
 
 extern const struct uc_command uc_cmd_run, uc_cmd_ctl, uc_cmd_list, uc_cmd_lab, uc_cmd_compare,
 	uc_cmd_doctor;
-extern const struct uc_command uc_cmd_trace;
+extern const struct uc_command uc_cmd_trace, uc_cmd_capacity;
 extern const struct uc_command *const uc_commands[]; /* ends with NULL */
 
 const struct uc_command *uc_command_find(const char *name);

@@ -6,9 +6,9 @@
 
 #include "cli/cli.h"
 
-const struct uc_command *const uc_commands[] = {&uc_cmd_run,	 &uc_cmd_ctl, &uc_cmd_list,
-						&uc_cmd_compare, &uc_cmd_lab, &uc_cmd_trace,
-						&uc_cmd_doctor,	 NULL};
+const struct uc_command *const uc_commands[] = {&uc_cmd_run,	  &uc_cmd_ctl,	  &uc_cmd_list,
+						&uc_cmd_compare,  &uc_cmd_lab,	  &uc_cmd_trace,
+						&uc_cmd_capacity, &uc_cmd_doctor, NULL};
 
 const struct uc_command *uc_command_find(const char *name)
 {
