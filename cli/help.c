@@ -4,6 +4,9 @@
 
 #include "cli/cli.h"
 
+/* The page's, which mandoc(1) asks for: not the day of the build, so that builds are repeatable. */
+#define MAN_DATE "2026-11-21"
+
 static void print_opt(const struct uc_opt *opt)
 {
 	char left[64];
@@ -113,13 +116,13 @@ void uc_help_man(void)
 {
 	const struct uc_command *const *cmd;
 
-	printf(".TH UPCALL 1 \"\" \"upcall " UC_VERSION "\"\n.SH NAME\n"
+	printf(".TH UPCALL 1 " MAN_DATE " \"upcall " UC_VERSION "\"\n.SH NAME\n"
 	       "upcall \\- run unmodified Linux guests on Xen FIFO event channels under KVM\n"
 	       ".SH SYNOPSIS\n");
 	for (cmd = uc_commands; *cmd; cmd++) {
-		printf(".B upcall %s\n[\\fIOPTION\\fR]...", (*cmd)->name);
+		printf("%s.B upcall %s\n[\\fIOPTION\\fR]...", cmd == uc_commands ? "" : ".br\n",
+		       (*cmd)->name);
 		roff((*cmd)->args[0] ? (*cmd)->args : "");
-		printf(".br\n");
 	}
 	printf(".SH COMMANDS\n");
 	for (cmd = uc_commands; *cmd; cmd++)
