@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every header of the library compiles alone, the public ones also as C++; lib/ needs nothing but
-# memcpy and memset, and includes nothing of vmm/ or cli/. Arguments: source root, the built library.
+# Every header of the library compiles alone, the public ones also as C++; these need nothing but each other and
+# freestanding C headers (so no Xen header either); lib/ needs nothing but memcpy and memset, and includes nothing of
+# vmm/ or cli/. Arguments: source root, the built library.
 cd "$1" || exit 1
 failed=0
 fail()
@@ -13,10 +14,10 @@ fail()
 for header in include/upcall/*.h; do
 	gcc -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only -Iinclude -x c "$header" ||
 		fail "$header does not compile alone as C11"
-	if command -v g++ >/dev/null; then
-		g++ -std=c++17 -Wall -Wextra -Werror -fsyntax-only -Iinclude -x c++ "$header" ||
-			fail "$header does not compile alone as C++"
-	fi
+	g++ -std=c++17 -Wall -Wextra -Werror -fsyntax-only -Iinclude -x c++ "$header" ||
+		fail "$header does not compile alone as C++"
+	gcc -std=c11 -ffreestanding -nostdinc -isystem "$(gcc -print-file-name=include)" -fsyntax-only -Iinclude -x c \
+		"$header" || fail "$header needs more than a freestanding compiler has"
 done
 for header in $(find lib -name '*.h'); do
 	gcc -std=gnu11 -Wall -Wextra -Werror -fsyntax-only -Iinclude -I. -x c "$header" ||
