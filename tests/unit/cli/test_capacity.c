@@ -122,6 +122,7 @@ static void the_last_that_fits(void **state)
 			assert_int_equal(uc_capacity_cost(&host, fit, &at), 0);
 			assert_int_equal(uc_capacity_cost(&host, fit + 1, &behind), 0);
 			assert_true(at.total_bytes <= memory);
+			assert_true(fit + at.driver_domains <= UC_CAPACITY_IDS);
 			if (by_ids)
 				assert_true(fit + 1 + behind.driver_domains > UC_CAPACITY_IDS);
 			else
@@ -147,6 +148,11 @@ static void overflow_is_an_error(void **state)
 	assert_int_equal(uc_capacity_draft_bytes(UINT64_MAX / 1025, 1, &out), -EOVERFLOW);
 	assert_int_equal(uc_capacity_draft_domains(UINT64_MAX, UINT32_MAX, &out), 0);
 	assert_false(uc_capacity_fits(&host, UINT64_MAX));
+	/* Each product fits, their sum does not. */
+	host = (struct uc_capacity_host){.vcpus_per_domain = 1, .events_per_domain = 131071};
+	assert_int_equal(uc_capacity_cost(&host, 1, &cost), 0);
+	assert_int_equal(uc_capacity_cost(&host, UINT64_MAX / (cost.state_bytes / 2), &cost),
+			 -EOVERFLOW);
 }
 
 /* ---- the library itself ---- */
