@@ -4,7 +4,7 @@
 
 Checked: every file is there; libupcall.so exports the functions of the public headers, each with a version, and
 nothing else; programs in C and C++ that use all of them link by pkg-config, shared and static; examples/tinyhost
-builds outside this tree and says what it should.
+builds outside this tree and says what it should; the sizes in docs/embedding.md are right.
 """
 
 import argparse
@@ -147,6 +147,20 @@ def check_users(at, functions):
         Failures.unless("[libupcall" not in run("readelf", "-dW", static), f"{static.name} needs a shared library")
 
 
+def check_sizes(at):
+    """The table of docs/embedding.md is what the compiler says."""
+    structures = {"domain": "uc_domain", "vCPU": "uc_vcpu", "port": "uc_port", "end point": "uc_endpoint"}
+    source, program = at.work / "sizes.c", at.work / "sizes"
+    source.write_text('#include <stdio.h>\n#include <upcall/evtchn.h>\nint main(void)\n{\n' + "".join(
+        f'\tprintf("{name} %zu\\n", sizeof(struct {tag}));\n' for name, tag in structures.items()) + "}\n")
+    run("gcc", *at.pkg_config("--cflags"), source, "-o", program, env=at.env)
+    text = (ROOT / "docs" / "embedding.md").read_text()
+    for line in run(program).splitlines():
+        name, size = line.rsplit(" ", 1)
+        row = re.search(rf"^\| {name} \| (\d+)", text, re.M)
+        Failures.unless(row and row[1] == size, f"docs/embedding.md: a {name} has {size} bytes, not {row and row[1]}")
+
+
 def check_tinyhost(at):
     folder = at.work / "examples"
     folder.mkdir()
@@ -174,6 +188,7 @@ def main():
         check_exports(at, functions)
         if not Failures.count:
             check_users(at, functions)
+            check_sizes(at)
             check_tinyhost(at)
     return 1 if Failures.count else 0
 
