@@ -149,7 +149,7 @@ def check_users(at, functions):
 
 def check_sizes(at):
     """The table of docs/embedding.md is what the compiler says."""
-    structures = {"domain": "uc_domain", "vCPU": "uc_vcpu", "port": "uc_port", "end point": "uc_endpoint"}
+    structures = {"domain": "uc_domain", "vCPU": "uc_vcpu", "port": "uc_port", "physical interrupt": "uc_pirq", "end point": "uc_endpoint"}
     source, program = at.work / "sizes.c", at.work / "sizes"
     source.write_text('#include <stdio.h>\n#include <upcall/evtchn.h>\nint main(void)\n{\n' + "".join(
         f'\tprintf("{name} %zu\\n", sizeof(struct {tag}));\n' for name, tag in structures.items()) + "}\n")
