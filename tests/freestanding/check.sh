@@ -21,14 +21,12 @@ case $arch in
 x86_64)
 	cross=
 	builds='plain -O2
-	kernel -O2 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
-	small -Os'
+	kernel -O2 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only'
 	;;
 aarch64)
 	cross=aarch64-linux-gnu-
 	builds='plain -O2 -mno-outline-atomics
-	kernel -O2 -march=armv8.1-a -mgeneral-regs-only
-	small -Os -mno-outline-atomics'
+	kernel -O2 -march=armv8.1-a -mgeneral-regs-only'
 	;;
 esac
 command -v "${cross}gcc" >/dev/null || {
@@ -45,14 +43,12 @@ flags=(-std=gnu11 -ffreestanding -nostdlib -nostdinc -isystem "$("${cross}gcc" -
 	-fno-stack-protector -fno-pie -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__)
 
 compile() { # compile NAME FLAG...: $work/NAME.o is all of lib/
-	local name=$1 source objects=()
+	local name=$1
 	shift
 	mkdir "$work/$name"
-	while read -r source; do
-		objects+=("$work/$name/$(basename "$source" .c).o")
-		"${cross}gcc" "${flags[@]}" "$@" -c "$source" -o "${objects[-1]}" || return 1
-	done < <(find "$root/lib" -name '*.c')
-	[ ${#objects[@]} -gt 0 ] && "${cross}ld" -r -o "$work/$name.o" "${objects[@]}"
+	(cd "$work/$name" && find "$root/lib" -name '*.c' -exec "${cross}gcc" "${flags[@]}" "$@" -c {} +) &&
+		[ "$(find "$work/$name" -name '*.o' | wc -l)" -eq "$(find "$root/lib" -name '*.c' | wc -l)" ] &&
+		"${cross}ld" -r -o "$work/$name.o" "$work/$name"/*.o
 }
 
 undefined() {
