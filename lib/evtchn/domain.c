@@ -145,8 +145,9 @@ int uc_domain_set_shared_info(struct uc_domain *d, uint64_t gfn)
 	} else {
 		if (old && old != s)
 			memcpy(s, old, UC_FRAME_SIZE);
-		uc_store_seq(&d->shared_info, s);
+		/* First: who finds the bitmaps sets a selector, and must find the right one. */
 		use_shared_infos(d, s);
+		uc_store_seq(&d->shared_info, s);
 		uc_frame_unmap(d, old);
 		if (!uc_domain_is_fifo(d))
 			uc_ports_unpark(d, 1, uc_2l_max_ports(d));
