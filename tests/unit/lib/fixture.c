@@ -364,7 +364,9 @@ static bool consume_one(struct machine *m, uint32_t vcpu, uint32_t q, uint32_t *
 	stop_here(m);
 	old = __atomic_fetch_and(&word_of(m, port)->raw, ~(UC_FIFO_LINKED | UC_FIFO_LINK_MASK),
 				 __ATOMIC_SEQ_CST);
-	if (!(old & UC_FIFO_LINKED))
+	if (old & UC_FIFO_LINKED)
+		m->unlinked[vcpu]++;
+	else
 		__atomic_fetch_add(&m->astray, 1, __ATOMIC_SEQ_CST);
 	gv->head[q] = old & UC_FIFO_LINK_MASK;
 	stop_here(m);

@@ -50,6 +50,7 @@ struct machine {
 	uint32_t kicks[VCPUS], wakes[VCPUS], queued[VCPUS];
 	uint32_t kicks_at_queued; /* of that vCPU, when the host was last told of one */
 	uint32_t astray;	  /* see strict */
+	uint64_t unlinked[VCPUS]; /* by a strict guest, of LINKED words */
 	/* What the host answers to run_state(). */
 	enum uc_run_state state[VCPUS];
 	uint64_t since[VCPUS];

@@ -7,12 +7,18 @@
 #ifndef TESTS_LIB_STEP_H
 #define TESTS_LIB_STEP_H
 
+/* A build may bring its own UC_STEP, and UC_STEP_LOAD for what only reads: tests/explore, fuzz. */
+#ifndef UC_STEP
 /* Set by the test; runs before each access, with the address. May access what it likes. */
 extern void (*uc_step_hook)(const volatile void *address);
 
-#define UC_STEP(p)			 (uc_step_hook ? uc_step_hook((const volatile void *)(p)) : (void)0)
+#define UC_STEP(p) (uc_step_hook ? uc_step_hook((const volatile void *)(p)) : (void)0)
+#endif
+#ifndef UC_STEP_LOAD
+#define UC_STEP_LOAD(p) UC_STEP(p)
+#endif
 
-#define __atomic_load_n(p, order)	 (UC_STEP(p), __atomic_load_n(p, order))
+#define __atomic_load_n(p, order)	 (UC_STEP_LOAD(p), __atomic_load_n(p, order))
 #define __atomic_store_n(p, v, order)	 (UC_STEP(p), __atomic_store_n(p, v, order))
 #define __atomic_exchange_n(p, v, order) (UC_STEP(p), __atomic_exchange_n(p, v, order))
 #define __atomic_fetch_or(p, v, order)	 (UC_STEP(p), __atomic_fetch_or(p, v, order))

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The explorer: runs interleavings of the library's own code.
+ *
+ *   explore [--list] [--preemptions N | --limit N] [--random N] [--seed S] [SCENARIO...]
+ *   explore SCENARIO --replay MOVES
+ *
+ * Without an option: what the unit suite runs; --limit allows no scenario more preemptions. Exit
+ * status 1 when a schedule failed; its moves are printed, as few as do, and --replay runs them
+ * again.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "scenarios.h"
+#include "scene.h"
+#include "search.h"
+
+#define MANY UINT32_MAX
+
+static struct {
+	uint32_t preemptions, limit; /* MANY: each scenario's own */
+	uint64_t random, seed;
+	bool has_random;
+	const char *replay;
+	const char *running;
+} options = {.preemptions = MANY, .limit = MANY, .random = 2000, .seed = 1};
+
+static const struct scenario *const tables[] = {scenarios_raise, scenarios_control,
+						scenarios_hostile};
+
+#define FOR_EACH(s)                                                                                \
+	for (uint32_t t_ = 0; t_ < sizeof(tables) / sizeof(tables[0]); t_++)                       \
+		for (const struct scenario *s = tables[t_]; s->name; s++)
+
+static void print_moves(const struct schedule *schedule)
+{
+	for (uint32_t i = 0; i < schedule->nr; i++) {
+		const struct move *m = &schedule->moves[i];
+
+		if (m->is_flip)
+			printf("%s%u!%s", i ? "," : "", m->step, scene_flip_name(m->value));
+		else
+			printf("%s%u:%u", i ? "," : "", m->step, m->value);
+	}
+}
+
+static void print_failure(const char *name, const char *failure, const struct schedule *schedule)
+{
+	printf("%s: %s\n  explore %s --replay ", name, failure, name);
+	if (!schedule->nr)
+		printf("none");
+	print_moves(schedule);
+	printf("\n");
+	fflush(stdout);
+}
+
+/* The library died of this schedule: it can be printed, not made smaller. */
+static void die(int signal)
+{
+	static bool again;
+
+	if (!again && options.running && engine_taken()) {
+		again = true;
+		print_failure(options.running, strsignal(signal), engine_taken());
+	}
+	_exit(1);
+}
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+
+static void at_death(void)
+{
+	die(SIGSEGV);
+}
+
+static void catch_death(void)
+{
+	__sanitizer_set_death_callback(at_death);
+}
+#else
+static void catch_death(void)
+{
+	static uint8_t stack[64 * 1024];
+	stack_t alternative = {.ss_sp = stack, .ss_size = sizeof(stack)};
+	struct sigaction action = {.sa_handler = die, .sa_flags = SA_ONSTACK};
+
+	sigaltstack(&alternative, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGFPE, &action, NULL);
+	sigaction(SIGILL, &action, NULL);
+}
+#endif
+
+static bool fails(const struct scenario *scenario, struct found *found)
+{
+	if (!found->failure)
+		return false;
+	search_minimise(found);
+	print_failure(scenario->name, found->failure, &found->schedule);
+	return true;
+}
+
+static bool explore_all(const struct scenario *scenario, struct found *found)
+{
+	uint32_t preemptions = options.preemptions == MANY ? scenario->preemptions
+							   : options.preemptions;
+
+	if (preemptions > options.limit)
+		preemptions = options.limit;
+	if (scenario->is_hostile)
+		search_flips(preemptions, found);
+	else
+		search_all(preemptions, found);
+	if (fails(scenario, found))
+		return false;
+	printf("%-24s %9lu schedules, %u preemptions%s", scenario->name,
+	       (unsigned long)found->schedules, preemptions,
+	       scenario->is_hostile ? ", each bit at each access" : "");
+	return true;
+}
+
+static bool explore(const struct scenario *scenario)
+{
+	static struct found found;
+	bool fine;
+
+	options.running = scenario->name;
+	engine_prepare(scenario);
+	fine = explore_all(scenario, &found);
+	if (fine) {
+		search_random(options.random, options.seed, scenario->is_hostile, &found);
+		printf(", %lu at random, at most %u guest words in a call\n",
+		       (unsigned long)found.schedules, engine_most_words());
+		fine = !fails(scenario, &found);
+	}
+	fflush(stdout);
+	engine_forget();
+	return fine;
+}
+
+/* "12:1" or "12!word2.31"; NULL when it is neither, else what follows. */
+static const char *read_move(const char *text, struct move *move)
+{
+	char *end, name[32];
+
+	move->step = (uint32_t)strtoul(text, &end, 10);
+	move->is_flip = *end == '!';
+	if (end == text || (*end != ':' && *end != '!'))
+		return NULL;
+	text = end + 1;
+	if (move->is_flip) {
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, ","), text);
+		move->value = scene_flip_by_name(name);
+		return move->value == NO_FLIP ? NULL : text + strcspn(text, ",");
+	}
+	move->value = (uint32_t)strtoul(text, &end, 10);
+	return end == text || move->value >= engine_nr_actors() ? NULL : end;
+}
+
+static bool read_moves(const char *text, struct schedule *schedule)
+{
+	schedule->nr = 0;
+	if (!strcmp(text, "none"))
+		return true;
+	while (*text && schedule->nr < MOVES) {
+		text = read_move(text, &schedule->moves[schedule->nr++]);
+		if (!text || (*text && *text++ != ','))
+			return false;
+	}
+	return schedule->nr > 0;
+}
+
+static int replay(const struct scenario *scenario)
+{
+	static struct schedule schedule, taken;
+	const char *failure;
+
+	options.running = scenario->name;
+	engine_prepare(scenario);
+	if (!read_moves(options.replay, &schedule)) {
+		fprintf(stderr, "explore: not a list of moves: %s\n", options.replay);
+		return 2;
+	}
+	failure = search_replay(&schedule, &taken);
+	if (failure)
+		print_failure(scenario->name, failure, &taken);
+	else
+		printf("%s: nothing wrong in this schedule\n", scenario->name);
+	engine_forget();
+	return failure ? 1 : 0;
+}
+
+static int list(void)
+{
+	FOR_EACH(s)
+	{
+		printf("%-24s %s\n", s->name, s->what);
+		for (uint32_t i = 0; i < ACTORS && s->actors[i].run; i++)
+			printf("%26u %s\n", i, s->actors[i].name);
+	}
+	return 0;
+}
+
+static const struct scenario *find(const char *name)
+{
+	FOR_EACH(s)
+	if (!strcmp(s->name, name))
+		return s;
+	fprintf(stderr, "explore: no scenario \"%s\"; --list names them\n", name);
+	exit(2);
+}
+
+static int run_named(int nr, char **names)
+{
+	int failed = 0;
+
+	if (options.replay)
+		return nr == 1 ? replay(find(names[0])) : 2;
+	for (int i = 0; i < nr; i++)
+		failed |= !explore(find(names[i]));
+	if (nr)
+		return failed;
+	FOR_EACH(s)
+	failed |= !explore(s);
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"list", no_argument, NULL, 'l'},
+		{"preemptions", required_argument, NULL, 'p'},
+		{"limit", required_argument, NULL, 'm'},
+		{"random", required_argument, NULL, 'r'},
+		{"seed", required_argument, NULL, 's'},
+		{"replay", required_argument, NULL, 'y'},
+		{0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (option) {
+		case 'l':
+			return list();
+		case 'p':
+			options.preemptions = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'm':
+			options.limit = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'r':
+			options.random = strtoull(optarg, NULL, 10);
+			break;
+		case 's':
+			options.seed = strtoull(optarg, NULL, 10);
+			break;
+		case 'y':
+			options.replay = optarg;
+			break;
+		default:
+			return 2;
+		}
+	}
+	catch_death();
+	return run_named(argc - optind, argv + optind);
+}

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""What planted.py plants: kind, name, file, exact text and its replacement, the scenarios that look.
+
+Most are mistakes that only an interleaving shows; some were made by others (see docs/advisories.md).
+"""
+
+FIFO = "lib/evtchn/fifo.c"
+PORT = "lib/evtchn/port.c"
+POLL = "lib/evtchn/poll.c"
+DOMAIN = "lib/evtchn/domain.c"
+SETUP = "lib/evtchn/fifo_setup.c"
+TWOLEVEL = "lib/evtchn/twolevel.c"
+AFFINITY = "lib/route/affinity.c"
+HANDOVER = "lib/route/handover.c"
+
+
+def bug(kind, name, file, change, *scenarios):
+    return {"kind": kind, "name": name, "file": file, "scenarios": scenarios,
+            "change": list(zip(change[::2], change[1::2]))}
+
+
+BUGS = [
+    bug("lost event", "the word is looked at before PENDING is set", FIFO,
+        ("\twas_pending = uc_g32_test_and_set(word, UC_FIFO_PENDING_BIT);\n",
+         "\tw = uc_g32_read(word);\n\twas_pending = uc_g32_test_and_set(word, UC_FIFO_PENDING_BIT);\n",
+         "\t\tuc_count(&p->events);\n\tw = uc_g32_read(word);\n", "\t\tuc_count(&p->events);\n"),
+        "one-port"),
+    bug("lost event", "unmask looks before it clears MASKED", FIFO,
+        ("\tuc_g32_clear(word, UC_FIFO_MASKED_BIT);\n\tw = uc_g32_read(word);\n",
+         "\tw = uc_g32_read(word);\n\tuc_g32_clear(word, UC_FIFO_MASKED_BIT);\n"),
+        "unmask-call"),
+    bug("lost event", "READY before HEAD", FIFO,
+        ("\tuc_g32_write(&v->control->head[priority], port);\n"
+         "\treturn !uc_g32_test_and_set(&v->control->ready, priority);",
+         "\tbool was = uc_g32_test_and_set(&v->control->ready, priority);\n"
+         "\tuc_g32_write(&v->control->head[priority], port);\n\treturn !was;"),
+        "two-ports"),
+    bug("lost event", "a poller looks before it says so", POLL,
+        ("\tuc_inc(&d->pollers);\n\tuc_store_seq(&v->poll_port, nr_ports == 1 ? ports[0] : ANY_PORT);\n"
+         "\trc = any_pending(d, ports, nr_ports);\n",
+         "\trc = any_pending(d, ports, nr_ports);\n"
+         "\tuc_inc(&d->pollers);\n\tuc_store_seq(&v->poll_port, nr_ports == 1 ? ports[0] : ANY_PORT);\n"),
+        "poll"),
+    bug("lost event", "the bitmaps before the selectors", DOMAIN,
+        ("\t\tuse_shared_infos(d, s);\n\t\tuc_store_seq(&d->shared_info, s);\n",
+         "\t\tuc_store_seq(&d->shared_info, s);\n\t\tuse_shared_infos(d, s);\n"),
+        "shared-info"),
+    bug("lost event", "a vCPU goes without waiting for raises", PORT,
+        ("\tuc_pass_locks(v->domain);\n", ""), "offline"),
+    bug("lost event", "2-level unmask looks before it clears the mask", TWOLEVEL,
+        ("if (s && uc_g64_test_and_clear(&s->mask[port / 64], port % 64) &&\n"
+         "\t    uc_abi_2l.is_pending(d, port))",
+         "if (s && uc_abi_2l.is_pending(d, port) &&\n"
+         "\t    uc_g64_test_and_clear(&s->mask[port / 64], port % 64))"),
+        "two-level-unmask"),
+    bug("double link", "LINKED is looked at, then set", FIFO,
+        ("|| uc_g32_test_and_set(word, UC_FIFO_LINKED_BIT))",
+         "|| (uc_g32_read(word) & UC_FIFO_LINKED))", "\treturn uc_fifo_append(d, v, priority, old, port) ?",
+         "\tuc_g32_set(word, UC_FIFO_LINKED_BIT);\n"
+         "\treturn uc_fifo_append(d, v, priority, old, port) ?",
+         "\tuc_lock(&q->lock, d->host);\n\t/* The set", "\t/* The set",
+         "uc_route_may_stay(d, port, route);\n\tif (settled && route.usable)\n"
+         "\t\tdone = link_at(d, v, route.priority, q, port, word);\n\tuc_unlock(&q->lock);\n",
+         "uc_route_may_stay(d, port, route);\n\tif (settled && route.usable)\n"
+         "\t\tdone = link_at(d, v, route.priority, q, port, word);\n"),
+        "one-port", "two-ports"),
+    bug("double link", "a hand-over does not ask who cleared READY", HANDOVER,
+        ("if (uc_g32_test_and_clear(&v->control->ready, priority)) {",
+         "if (uc_g32_read(&v->control->ready) & (1u << priority)) {\n"
+         "\t\tuc_g32_clear(&v->control->ready, priority);"),
+        "hand-over"),
+    bug("cycle", "a moved port keeps its LINK", HANDOVER,
+        ("\trelink(d, port, 0);\n\tupcall =", "\tupcall ="), "hand-over-both", "hand-over"),
+    bug("cycle", "the port itself is linked behind its own word", FIFO,
+        ("\tif (old->tail == port)\n\t\told->tail = 0;\n",
+         "\tif (old->tail == port && old != &v->queue[priority])\n\t\told->tail = 0;\n"),
+        "one-port"),
+    bug("stale tail", "a port that went elsewhere stays its old queue's tail", FIFO,
+        ("\tif (old->tail == port)\n\t\told->tail = 0;\n", ""), "old-tail"),
+    bug("stale tail", "the route is not looked at again under the lock", FIFO,
+        ("settled = uc_load(&p->route_word) == uc_route_word(route) &&", "settled ="),
+        "bind-vcpu-two"),
+    bug("unbounded loop", "the guest decides how often a link is tried", FIFO,
+        ("for (try = 0; try < LINK_TRIES; try++)", "for (try = 0;; try++)"), "hostile-raise"),
+    bug("unbounded loop", "the walk of a queue follows the guest's words", HANDOVER,
+        ("\t\tuint32_t next = uc_load(&d->ports[port].next);\n",
+         "\t\tuint32_t next = uc_g32_read(uc_fifo_word(d, port)) & UC_FIFO_LINK_MASK;\n"),
+        "hostile-hand-over"),
+    bug("set", "an event waits outside its port's set", AFFINITY,
+        ("\t\tif (!uc_port_may_use(d, port, route.last_vcpu))\n"
+         "\t\t\tuc_vcpu_handover_all(&d->vcpus[route.last_vcpu]);\n", ""),
+        "affinity"),
+    bug("late notify", "an end point is closed while notify() runs", PORT,
+        ("\twhile (uc_load_seq(&p->in_endpoint))\n\t\tuc_spin(&spins, d->host);\n",
+         "\t(void)spins;\n"),
+        "endpoint-close"),
+    bug("deadlock", "two locks in the order they are named", "lib/evtchn/lock.c",
+        ("uc_lock((uintptr_t)a < (uintptr_t)b ? a : b, host);\n"
+         "\tuc_lock((uintptr_t)a < (uintptr_t)b ? b : a, host);",
+         "uc_lock(a, host);\n\tuc_lock(b, host);"),
+        "hand-over-both", "pair-close-both"),
+]
