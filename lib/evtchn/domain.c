@@ -159,7 +159,7 @@ int uc_domain_set_shared_info(struct uc_domain *d, uint64_t gfn)
 int uc_vcpu_set_info(struct uc_vcpu *v, uint64_t gfn, uint32_t offset)
 {
 	struct uc_domain *d = v->domain;
-	struct uc_vcpu_info *info;
+	struct uc_vcpu_info *info, old;
 	uint8_t *frame = 0;
 	int rc = -XEN_EBUSY;
 
@@ -175,7 +175,9 @@ int uc_vcpu_set_info(struct uc_vcpu *v, uint64_t gfn, uint32_t offset)
 	}
 	if (frame) {
 		info = (struct uc_vcpu_info *)(frame + offset);
-		memcpy(info, v->info, sizeof(*info));
+		/* The guest may have named a place that overlaps its slot in shared_info. */
+		memcpy(&old, v->info, sizeof(old));
+		memcpy(info, &old, sizeof(old));
 		/* Raises on the old words may have come between: mark everything. */
 		uc_2l_select_all(d, info);
 		__atomic_store_n(&info->upcall_pending.raw, 0, __ATOMIC_SEQ_CST);
