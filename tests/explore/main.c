@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "moves.h"
 #include "scenarios.h"
 #include "scene.h"
 #include "search.h"
@@ -36,28 +37,6 @@ static const struct scenario *const tables[] = {scenarios_raise, scenarios_contr
 #define FOR_EACH(s)                                                                                \
 	for (uint32_t t_ = 0; t_ < sizeof(tables) / sizeof(tables[0]); t_++)                       \
 		for (const struct scenario *s = tables[t_]; s->name; s++)
-
-static void print_moves(const struct schedule *schedule)
-{
-	for (uint32_t i = 0; i < schedule->nr; i++) {
-		const struct move *m = &schedule->moves[i];
-
-		if (m->is_flip)
-			printf("%s%u!%s", i ? "," : "", m->step, scene_flip_name(m->value));
-		else
-			printf("%s%u:%u", i ? "," : "", m->step, m->value);
-	}
-}
-
-static void print_failure(const char *name, const char *failure, const struct schedule *schedule)
-{
-	printf("%s: %s\n  explore %s --replay ", name, failure, name);
-	if (!schedule->nr)
-		printf("none");
-	print_moves(schedule);
-	printf("\n");
-	fflush(stdout);
-}
 
 /* The library died of this schedule: it can be printed, not made smaller. */
 static void die(int signal)
@@ -143,38 +122,6 @@ static bool explore(const struct scenario *scenario)
 	fflush(stdout);
 	engine_forget();
 	return fine;
-}
-
-/* "12:1" or "12!word2.31"; NULL when it is neither, else what follows. */
-static const char *read_move(const char *text, struct move *move)
-{
-	char *end, name[32];
-
-	move->step = (uint32_t)strtoul(text, &end, 10);
-	move->is_flip = *end == '!';
-	if (end == text || (*end != ':' && *end != '!'))
-		return NULL;
-	text = end + 1;
-	if (move->is_flip) {
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, ","), text);
-		move->value = scene_flip_by_name(name);
-		return move->value == NO_FLIP ? NULL : text + strcspn(text, ",");
-	}
-	move->value = (uint32_t)strtoul(text, &end, 10);
-	return end == text || move->value >= engine_nr_actors() ? NULL : end;
-}
-
-static bool read_moves(const char *text, struct schedule *schedule)
-{
-	schedule->nr = 0;
-	if (!strcmp(text, "none"))
-		return true;
-	while (*text && schedule->nr < MOVES) {
-		text = read_move(text, &schedule->moves[schedule->nr++]);
-		if (!text || (*text && *text++ != ','))
-			return false;
-	}
-	return schedule->nr > 0;
 }
 
 static int replay(const struct scenario *scenario)

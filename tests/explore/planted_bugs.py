@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What planted.py plants: kind, name, file, exact text and its replacement, the scenarios that look.
+"""What planted.py plants: kind, name, file, exact text and its replacement, arguments of who looks.
 
 Most are mistakes that only an interleaving shows; some were made by others (see docs/advisories.md).
 """
@@ -12,10 +12,11 @@ SETUP = "lib/evtchn/fifo_setup.c"
 TWOLEVEL = "lib/evtchn/twolevel.c"
 AFFINITY = "lib/route/affinity.c"
 HANDOVER = "lib/route/handover.c"
+PRIVATE = "lib/evtchn/private.h"
 
 
-def bug(kind, name, file, change, *scenarios):
-    return {"kind": kind, "name": name, "file": file, "scenarios": scenarios,
+def bug(kind, name, file, change, *args):
+    return {"kind": kind, "name": name, "file": file, "args": args,
             "change": list(zip(change[::2], change[1::2]))}
 
 
@@ -99,4 +100,28 @@ BUGS = [
          "\tuc_lock((uintptr_t)a < (uintptr_t)b ? b : a, host);",
          "uc_lock(a, host);\n\tuc_lock(b, host);"),
         "hand-over-both", "pair-close-both"),
+]
+
+RANDOM = ("--runs", "40000")
+
+# For fuzz/ops without libFuzzer.
+FUZZ_BUGS = [
+    bug("bad access", "the port after the last is taken for valid", PRIVATE,
+        ("return port < valid ?", "return port < valid + 1 ?"), *RANDOM),
+    bug("bad access", "a control block over the end of its frame", SETUP,
+        ("offset > UC_FRAME_SIZE - sizeof(struct uc_fifo_control_block) ||", "offset > UC_FRAME_SIZE - 8 ||"), *RANDOM),
+    bug("bad access", "vcpu_info copied onto itself", DOMAIN,
+        ("memcpy(info, &old, sizeof(old));", "memcpy(info, v->info, sizeof(*info));"), *RANDOM),
+    bug("stale tail", "a port that went elsewhere stays its old queue's tail", FIFO,
+        ("\tif (old->tail == port)\n\t\told->tail = 0;\n", ""), *RANDOM),
+    bug("lost event", "a tail is linked though the guest consumed it", FIFO,
+        ("linked = word & UC_FIFO_LINKED;", "linked = true;"), *RANDOM),
+    bug("unbounded", "the walk of a queue follows the guest's words", HANDOVER,
+        ("\t\tuint32_t next = uc_load(&d->ports[port].next);\n",
+         "\t\tuint32_t next = uc_g32_read(uc_fifo_word(d, port)) & UC_FIFO_LINK_MASK;\n"), *RANDOM),
+    bug("count", "a poll that is refused stays counted", POLL,
+        ("\tif (rc)\n\t\tuc_poll_end(v);\n", ""), *RANDOM),
+    bug("count", "a closed timer is still the vCPU's", PORT,
+        ("\tif (peer.kind == UC_PORT_VIRQ)\n\t\tuc_store_release(", "\tif (0)\n\t\tuc_store_release("), *RANDOM),
+    bug("count", "a frame stays mapped", DOMAIN, ("\t\tuc_frame_unmap(d, v->control);\n", ""), *RANDOM),
 ]
