@@ -22,6 +22,8 @@ static const char *check_locks(const struct uc_domain *d)
 	for (uint32_t v = 0; v < d->nr_vcpus; v++)
 		for (uint32_t q = 0; q < UC_FIFO_QUEUES; q++)
 			REFUSE_IF(d->vcpus[v].queue[q].lock);
+	for (uint32_t i = 0; i < d->nr_pirqs; i++)
+		REFUSE_IF(d->pirqs[i].lock);
 	return NULL;
 }
 
@@ -51,6 +53,9 @@ static const char *check_peer(const struct uc_domain *d, uint32_t port)
 		other = &rd->ports[p->peer.index];
 		REFUSE_IF(other->peer.kind != UC_PORT_INTERDOMAIN || other->peer.index != port ||
 			  other->peer.domid != d->id);
+	} else if (p->peer.kind == UC_PORT_PIRQ) {
+		REFUSE_IF(p->peer.index >= d->nr_pirqs);
+		REFUSE_IF(d->pirqs[p->peer.index].port != port);
 	} else if (p->peer.kind == UC_PORT_VIRQ) {
 		REFUSE_IF(p->peer.index >= UC_VIRQS);
 		REFUSE_IF(p->route.policy == UC_ROUTE_PER_VCPU &&
@@ -61,6 +66,7 @@ static const char *check_peer(const struct uc_domain *d, uint32_t port)
 
 static const char *check_ports(const struct uc_domain *d)
 {
+	uint32_t open = 0, kept = 0;
 	const char *wrong = NULL;
 
 	REFUSE_IF(d->valid_ports > d->nr_ports || d->first_free < 1);
@@ -70,7 +76,10 @@ static const char *check_ports(const struct uc_domain *d)
 		wrong = check_route(d, &d->ports[i]);
 		if (!wrong)
 			wrong = check_peer(d, i);
+		open += d->ports[i].peer.kind != UC_PORT_FREE;
+		kept += d->ports[i].kept;
 	}
+	REFUSE_IF(!wrong && (d->open_ports != open || d->kept_ports != kept));
 	return wrong;
 }
 
@@ -146,8 +155,9 @@ static const char *check_vcpus(const struct uc_domain *d)
 static const char *check_words(const struct uc_domain *d)
 {
 	REFUSE_IF(d->nr_words % UC_FIFO_WORDS_PER_PAGE);
-	for (uint32_t i = 0; i < UC_FIFO_PAGES; i++)
-		REFUSE_IF(!d->event_page[i] != (i >= d->nr_words / UC_FIFO_WORDS_PER_PAGE));
+	for (uint32_t i = 0; i < d->nr_words / UC_FIFO_WORDS_PER_PAGE; i++)
+		REFUSE_IF(!d->event_page[i]);
+	REFUSE_IF(d->epoch % 2);
 	return NULL;
 }
 

@@ -11,7 +11,8 @@
 #include "truth.h"
 
 #define SAVED_PORTS 48u
-#define REGIONS	    32u
+#define REGIONS	    40u
+#define LIVES	    2u /* before a reset, and after */
 
 static struct scene scene;
 
@@ -50,8 +51,9 @@ static void save_machine(struct machine *m)
 	save(shared_of(m)->mask, sizeof(uint64_t));
 	save(frame_of(m, FRAME_INFO), sizeof(struct uc_vcpu_info));
 	for (uint32_t v = 0; v < VCPUS; v++)
-		save(control_of(m, v), sizeof(struct uc_fifo_control_block));
-	save(word_of(m, 0), SAVED_PORTS * sizeof(uc_g32));
+		save(frame_of(m, FRAME_CONTROL + v), LIVES * 128);
+	for (uint32_t life = 0; life < LIVES; life++)
+		save(frame_of(m, FRAME_EVENTS + life * PAGES_OF_LIFE), SAVED_PORTS * sizeof(uc_g32));
 	if (m->affinity) {
 		save(m->affinity, SAVED_PORTS * sizeof(*m->affinity));
 		save(m->d.default_affinity, sizeof(*m->d.default_affinity));
@@ -138,6 +140,9 @@ static bool is_lock_of(const struct machine *m, const volatile void *address)
 
 	if (offset < SAVED_PORTS * sizeof(*m->ports))
 		return offset % sizeof(*m->ports) == offsetof(struct uc_port, lock);
+	offset = (uintptr_t)address - (uintptr_t)m->pirqs;
+	if (offset < sizeof(m->pirqs))
+		return offset % sizeof(*m->pirqs) == offsetof(struct uc_pirq, lock);
 	return address == &m->d.lock || is_queue_lock(m, address);
 }
 
