@@ -3,7 +3,8 @@
  * From the 2-level ABI to FIFO (lib/evtchn/fifo_setup.c) and back by EVTCHNOP_reset (reset.c), against
  * raises: two senders, a guest of two vCPUs, two ports that stay open over a reset (ports that it closes:
  * reuse.pml). The guest switches, adds a page and control blocks in any order, stops anywhere, resets,
- * and begins anew ("another life") with other memory, or with the same page again (-DSAME_PAGE).
+ * and begins anew ("another life") with other memory, or with the same page again (-DSAME_PAGE). With
+ * -DNO_SHARED_INFO it has no 2-level bitmap at all.
  *
  * Each access to what the guest shares, to the domain's ABI, epoch, words and control blocks is a step
  * of its own. A step begins with the lock that is taken for it and ends with that which is dropped after
@@ -26,7 +27,7 @@
 #ifndef B_ALSO
 #define B_ALSO 2
 #endif
-/* 0: no reset. With -DFROM_FIFO the guest has made its first life's hypercalls. */
+/* 0: the guest does not reset. */
 #ifndef RESETS
 #define RESETS 1
 #endif
@@ -338,13 +339,18 @@ inline forget_queue(v)
 	}
 }
 
+inline forget_words()
+{
+	pending[W(PAGE_OF(life), 1)] = 0; linked[W(PAGE_OF(life), 1)] = 0; link[W(PAGE_OF(life), 1)] = 0;
+	pending[W(PAGE_OF(life), 2)] = 0; linked[W(PAGE_OF(life), 2)] = 0; link[W(PAGE_OF(life), 2)] = 0
+}
+
 /* Memory of the life that is over is for other things. */
 inline forget_life()
 {
 	atomic {
 		mine[0] = 0; mine[1] = 0;
-		pending[W(PAGE_OF(life), 1)] = 0; linked[W(PAGE_OF(life), 1)] = 0; link[W(PAGE_OF(life), 1)] = 0;
-		pending[W(PAGE_OF(life), 2)] = 0; linked[W(PAGE_OF(life), 2)] = 0; link[W(PAGE_OF(life), 2)] = 0;
+		forget_words();
 		ready[B(life, 0)] = 0; head[B(life, 0)] = 0;
 		ready[B(life, 1)] = 0; head[B(life, 1)] = 0;
 		life++;
@@ -447,7 +453,8 @@ handle:
 #endif
 		/* EVTCHNOP_expand_array */
 		:: fifo && !nr_words ->
-			page = PAGE_OF(life);
+			/* Linux's init_array_page(), but for MASKED */
+			atomic { forget_words(); page = PAGE_OF(life) };
 #ifndef UNPARK_FIRST
 			nr_words = 1;
 #endif
@@ -466,9 +473,6 @@ handle:
 #endif
 			fifo = 0;
 			epoch++;
-#ifdef SELECT_FIRST
-			select_all();
-#endif
 			forget_life();
 #if !defined(NO_RERAISE) && !defined(RERAISE_FIRST)
 			why = KEPT
@@ -480,7 +484,7 @@ handle:
 #ifdef UNPARK_FIRST
 		nr_words = nr_words || why == UNPARK;
 #endif
-#if !defined(NO_SELECT) && !defined(SELECT_FIRST)
+#ifndef NO_SELECT
 		if
 		:: why == KEPT -> select_all()
 		:: else
@@ -516,11 +520,6 @@ init
 		at[2] = SECOND;
 		last[2] = SECOND;
 		guest_at[2] = SECOND;
-#ifdef FROM_FIFO
-		fifo = 1; guest_fifo = 1;
-		control[0] = 1; control[SECOND] = 1;
-		page = 1; nr_words = 1;
-#endif
 		run thread(RAISES_A, 1, A_ALSO, 0);
 		run thread(RAISES_B, 2, B_ALSO, 0);
 		run thread(0, 0, 0, 1);

@@ -11,7 +11,7 @@
  * Which vCPU a per-OS port goes to is left open: every policy, every stale run state is in it.
  * Port 3 is per-vCPU, of vCPU 0. See README.md for what is not modelled, and for the results.
  *
- * Mutants: -DNO_CLAIM -DNO_LOCK -DOLD_TAIL -DREADY_FIRST -DLINK_KEPT -DNO_UPCALL_AGAIN -DFOLLOW_OLD
+ * Mutants: see README.md.
  */
 #ifndef RAISES_A
 #define RAISES_A 2
