@@ -5,7 +5,7 @@ export UPCALL_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/
 BUILD := build
 UPCALL := $(BUILD)/cli/upcall
 
-.PHONY: help bench demo check check-long check-quick build setup format clean
+.PHONY: help bench bench-raise demo check check-long check-quick build setup format clean
 
 help:
 	@echo 'make demo         boot a stock 4-vCPU Linux guest, show its event channels, compare policies (4 minutes)'
@@ -13,6 +13,7 @@ help:
 	@echo 'make check-long   what may change about events changes at random, 10 minutes on each stock kernel; all guests'
 	@echo 'make check-quick  unit tests and bad input only, without a guest'
 	@echo 'make bench        all comparisons of bench/scenarios, into docs/results.md (6 to 8 minutes each)'
+	@echo 'make bench-raise  what one event costs: the library beside draft A, eventfd, a pipe (3 minutes; docs/performance.md)'
 	@echo 'make build        build/cli/upcall'
 	@echo 'make format       clang-format over the tree'
 	@echo 'make clean        remove the build folders (downloads stay in $(UPCALL_CACHE))'
@@ -30,6 +31,11 @@ demo: build
 
 bench: build
 	@bench/scenarios/run --upcall $(UPCALL)
+
+# valgrind is for the second part alone, which is left out without it.
+bench-raise: build
+	@$(BUILD)/bench/raise/raise --seconds 120 --json $(BUILD)/bench/raise/raise.json --csv $(BUILD)/bench/raise/raise.csv
+	@bench/raise/instructions || [ $$? = 77 ]
 
 check: build
 	@tests/check

@@ -52,6 +52,15 @@ static json_t *per_vcpu(struct uc_vm *vm, size_t offset)
 	return values;
 }
 
+static json_t *per_vcpu_sum(struct uc_vm *vm, uint64_t (*sum)(const struct uc_vcpu *v))
+{
+	json_t *values = json_array();
+
+	for (uint32_t i = 0; i < vm->nr_vcpus; i++)
+		json_array_append_new(values, json_integer((json_int_t)sum(&vm->evtchn_vcpus[i])));
+	return values;
+}
+
 json_t *uc_counters_upcalls(struct uc_vm *vm)
 {
 	return per_vcpu(vm, offsetof(struct uc_vcpu, upcalls));
@@ -59,7 +68,7 @@ json_t *uc_counters_upcalls(struct uc_vm *vm)
 
 json_t *uc_counters_events(struct uc_vm *vm)
 {
-	return per_vcpu(vm, offsetof(struct uc_vcpu, events));
+	return per_vcpu_sum(vm, uc_vcpu_linked);
 }
 
 json_t *uc_counters_handed_over(struct uc_vm *vm)
@@ -69,12 +78,7 @@ json_t *uc_counters_handed_over(struct uc_vm *vm)
 
 json_t *uc_counters_delivered(struct uc_vm *vm)
 {
-	json_t *values = json_array();
-
-	for (uint32_t i = 0; i < vm->nr_vcpus; i++)
-		json_array_append_new(
-			values, json_integer((json_int_t)uc_vcpu_delivered(&vm->evtchn_vcpus[i])));
-	return values;
+	return per_vcpu_sum(vm, uc_vcpu_delivered);
 }
 
 static json_t *net_stats_json(const struct uc_net_stats *s)

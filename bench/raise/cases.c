@@ -16,6 +16,7 @@ const struct bench_case bench_cases[] = {
 	{"one", "raise one, consume it", .kind = KIND_ONE, ALONE(1, 1, 1)},
 	{"burst-raise", "a burst of 64: raise", .kind = KIND_BURST_RAISE, ALONE(BURST, 1, 1)},
 	{"burst-consume", "a burst of 64: consume", .kind = KIND_BURST_CONSUME, ALONE(BURST, 1, 1)},
+	{"idle-vcpus", "64 idle vCPUs: raise", .kind = KIND_BURST_RAISE, ALONE(BURST, 1, BURST)},
 	{"pending", "raise on pending", .kind = KIND_PENDING, ALONE(1, 1, 1)},
 	{"masked", "raise on masked", .kind = KIND_MASKED, ALONE(1, 1, 1)},
 	{"cycle", "mask, raise, unmask, consume", .kind = KIND_CYCLE, ALONE(1, 1, 1)},

@@ -67,12 +67,16 @@ LOOP void loop_random(const struct target *t, struct work *w)
 		for (uint32_t i = 0; i < BURST; i++)                                               \
 			(target).raise(world, i);                                                  \
 	}                                                                                          \
-	PART uint32_t consume_burst(void *world)                                                   \
+	PART uint32_t consume_burst(void *world, uint32_t vcpus)                                   \
 	{                                                                                          \
-		return (target).consume(world, 0);                                                 \
+		uint32_t handled = 0;                                                              \
+                                                                                                   \
+		for (uint32_t v = 0; v < vcpus; v++)                                               \
+			handled += (target).consume(world, v);                                     \
+		return handled;                                                                    \
 	}
 
-LOOP void loop_burst(void (*raise)(void *), uint32_t (*consume)(void *), struct work *w,
+LOOP void loop_burst(void (*raise)(void *), uint32_t (*consume)(void *, uint32_t), struct work *w,
 		     bool time_raise)
 {
 	w->ticks = w->handled = 0;
@@ -81,7 +85,7 @@ LOOP void loop_burst(void (*raise)(void *), uint32_t (*consume)(void *), struct 
 
 		raise(w->world);
 		b = ticks();
-		w->handled += consume(w->world);
+		w->handled += consume(w->world, w->shape->vcpus);
 		w->ticks += time_raise ? b - a : ticks() - b;
 	}
 	w->timed = w->expected = w->events;

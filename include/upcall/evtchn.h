@@ -46,7 +46,8 @@ struct uc_peer {
 struct uc_route {
 	uint16_t vcpu;
 	uint8_t priority;
-	uint8_t usable; /* neither free nor reserved */
+	uint8_t usable : 1;  /* neither free nor reserved */
+	uint8_t has_set : 1; /* an affinity set of its own */
 	uint16_t last_vcpu;
 	uint8_t last_priority;
 	uint8_t policy; /* UC_ROUTE_PER_VCPU; 0: the domain's; else 1 + enum uc_policy */
@@ -65,8 +66,10 @@ struct uc_port {
 		uint64_t peer_word;
 	};
 	struct uc_endpoint *endpoint; /* HOST: the other end */
-	uint64_t events;	      /* times PENDING went from 0 to 1 since the port was bound */
-	uint32_t in_endpoint;	      /* threads inside endpoint->notify() */
+	/* Times PENDING went from 0 to 1 since the port was bound is the sum of both. */
+	uint64_t events;      /* atomic */
+	uint64_t linked;      /* set together with LINKED, and counted under the queue's lock */
+	uint32_t in_endpoint; /* threads inside endpoint->notify() */
 	uint32_t lock;
 	uint32_t next;	/* the port that we linked behind this one; 0 = none */
 	uint8_t parked; /* raised while the guest had no memory for its event word yet */
@@ -91,7 +94,6 @@ struct uc_vcpu {
 	struct uc_fifo_control_block *control;
 	struct uc_fifo_control_block *staged; /* by a batch registration that may yet fail */
 	uint64_t upcalls;
-	uint64_t events;	 /* linked here */
 	uint64_t handed_over;	 /* taken from here and linked elsewhere */
 	uint32_t load;		 /* events linked here lately, see route/policy.c */
 	uint32_t per_vcpu_ports; /* IPIs and per-vCPU VIRQs that the guest holds here */
@@ -137,9 +139,15 @@ struct uc_domain {
 	uint16_t id;
 	struct uc_shared_info *shared_info;
 	uint64_t *affinity; /* a row of affinity_words per port; a row of 0 is the domain's set */
-	uint64_t *default_affinity; /* 0 is all vCPUs */
+	uint64_t *default_affinity;
 	uint32_t affinity_words;
-	uint32_t policy;    /* enum uc_policy */
+	union {
+		struct {
+			uint16_t policy;	  /* enum uc_policy */
+			uint16_t has_default_set; /* else all vCPUs */
+		};
+		uint32_t routing; /* 0: pinned, and nothing else to look at */
+	};
 	uint32_t load_mean; /* of the live vCPUs */
 	uint32_t turn;	    /* of the policies that take turns */
 	uint32_t nr_words;  /* event words that have a page */

@@ -68,6 +68,8 @@ uint32_t uc_vcpu_movable(const struct uc_vcpu *v);
  * linked again before the guest had cleared PENDING, which it then ignores.
  */
 uint64_t uc_vcpu_delivered(const struct uc_vcpu *v);
+/* Events linked into the queues of `v`, those that were handed over later too. */
+uint64_t uc_vcpu_linked(const struct uc_vcpu *v);
 bool uc_vcpu_is_live(const struct uc_vcpu *v);
 
 #endif

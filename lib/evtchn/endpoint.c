@@ -52,7 +52,7 @@ int uc_endpoint_open(struct uc_endpoint *e, struct uc_domain *d)
 }
 
 /* Whether port `port` of `d`, as read from `e`, is still joined to `e`: both may be out of date. */
-static bool connected(const struct uc_endpoint *e, struct uc_domain *d, uint32_t port)
+static inline bool connected(const struct uc_endpoint *e, struct uc_domain *d, uint32_t port)
 {
 	struct uc_port *p = d ? uc_port_get(d, port) : 0;
 

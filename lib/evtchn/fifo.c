@@ -44,32 +44,97 @@ static bool fifo_link_by_adding(uc_g32 *tail, uint32_t port)
 	return false;
 }
 
+static inline uint32_t with_link(uint32_t word, uint32_t port)
+{
+	return (word & ~(UC_FIFO_BUSY | UC_FIFO_LINK_MASK)) | port;
+}
+
+/* The guest interferes: BUSY keeps one that follows the ABI from unmasking. */
+static __attribute__((noinline)) bool fifo_link_tail_slowly(uc_g32 *tail, uint32_t port)
+{
+	bool linked = false;
+	unsigned int try;
+	uint32_t word;
+
+	uc_g32_set(tail, UC_FIFO_BUSY_BIT);
+	word = uc_g32_read(tail);
+	for (try = 1; try < LINK_TRIES; try++) {
+		linked = word & UC_FIFO_LINKED;
+		if (!linked)
+			break;
+		if (uc_g32_cas(tail, &word, with_link(word, port)))
+			return true;
+	}
+	if (try == LINK_TRIES)
+		linked = fifo_link_by_adding(tail, port);
+	uc_g32_clear(tail, UC_FIFO_BUSY_BIT);
+	return linked;
+}
+
 /*
  * Point the tail's LINK at `port` unless the guest has consumed it. True: `port` is in the list (or
  * the guest broke the ABI and has only itself to blame); false: the queue is empty.
  */
-static bool fifo_link_tail(uc_g32 *tail, uint32_t port)
+static inline bool fifo_link_tail(uc_g32 *tail, uint32_t port)
 {
 	uint32_t word = uc_g32_read(tail);
-	bool linked = false;
-	unsigned int try;
 
-	for (try = 0; try < LINK_TRIES; try++) {
-		linked = word & UC_FIFO_LINKED;
-		if (!linked)
-			break;
-		if (uc_g32_cas(tail, &word, (word & ~(UC_FIFO_BUSY | UC_FIFO_LINK_MASK)) | port))
-			return true;
-		if (try == 0) {
-			uc_g32_set(tail, UC_FIFO_BUSY_BIT);
-			word = uc_g32_read(tail);
-		}
+	if (!(word & UC_FIFO_LINKED))
+		return false;
+	return uc_g32_cas(tail, &word, with_link(word, port)) || fifo_link_tail_slowly(tail, port);
+}
+
+/* The word of a port that has been linked: the number is ours, so it needs no check but this. */
+static inline uc_g32 *linked_word(struct uc_domain *d, uint32_t port)
+{
+	uc_g32 *page = uc_load(&d->event_page[port / UC_FIFO_WORDS_PER_PAGE]);
+
+	return page ? &page[port % UC_FIFO_WORDS_PER_PAGE] : 0;
+}
+
+/* `port` is the queue's tail now; `behind`: of the list that `tail` was in. */
+static inline void record(struct uc_port *ports, struct uc_queue *q, uint32_t tail, uint32_t port,
+			  bool behind)
+{
+	bool movable = uc_route_load(&ports[port]).policy != UC_ROUTE_PER_VCPU;
+
+	uc_store(&ports[port].next, 0);
+	q->tail = port;
+	uc_store(&q->linked, q->linked + 1);
+	if (behind) {
+		uc_store(&ports[tail].next, port);
+		q->length++;
+		if (movable && !q->movable)
+			uc_store(&q->movable, true);
+	} else {
+		q->head = port;
+		q->length = 1;
+		uc_store(&q->movable, movable);
 	}
-	if (try == LINK_TRIES)
-		linked = fifo_link_by_adding(tail, port);
-	if (try > 0)
-		uc_g32_clear(tail, UC_FIFO_BUSY_BIT);
-	return linked;
+}
+
+/* uc_fifo_append() where each instruction counts. */
+static inline __attribute__((always_inline)) bool append(struct uc_domain *d, struct uc_vcpu *v,
+							 uint32_t priority, struct uc_queue *q,
+							 struct uc_queue *old,
+							 struct uc_port *ports, uint32_t port)
+{
+	uc_g32 *word;
+	uint32_t tail;
+	bool behind;
+
+	if (old->tail == port)
+		old->tail = 0;
+	tail = q->tail;
+	word = tail ? linked_word(d, tail) : 0;
+	behind = word && fifo_link_tail(word, port);
+	/* After the link, which would have to wait for these stores. */
+	record(ports, q, tail, port, behind);
+	uc_count_load(d, v, q);
+	if (behind)
+		return false;
+	uc_g32_write(&v->control->head[priority], port);
+	return !uc_g32_test_and_set(&v->control->ready, priority);
 }
 
 /*
@@ -79,31 +144,7 @@ static bool fifo_link_tail(uc_g32 *tail, uint32_t port)
 bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, struct uc_queue *old,
 		    uint32_t port)
 {
-	struct uc_queue *q = &v->queue[priority];
-	bool movable;
-	uc_g32 *tail;
-
-	uc_count_load(d, v);
-	if (old->tail == port)
-		old->tail = 0;
-
-	tail = q->tail ? uc_fifo_word(d, q->tail) : 0;
-	uc_store(&d->ports[port].next, 0);
-	if (q->tail)
-		uc_store(&d->ports[q->tail].next, port);
-	q->tail = port;
-	q->length++;
-	uc_store(&q->linked, q->linked + 1);
-	movable = uc_route_load(&d->ports[port]).policy != UC_ROUTE_PER_VCPU;
-	uc_store(&q->movable, q->movable || movable);
-	if (tail && fifo_link_tail(tail, port))
-		return false;
-
-	q->head = port;
-	q->length = 1;
-	uc_store(&q->movable, movable);
-	uc_g32_write(&v->control->head[priority], port);
-	return !uc_g32_test_and_set(&v->control->ready, priority);
+	return append(d, v, priority, &v->queue[priority], old, d->ports, port);
 }
 
 /*
@@ -111,12 +152,18 @@ bool uc_fifo_append(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority, s
  * not only of those: one behind an IPI in the same queue waits there like one at its head. No locks
  * held.
  */
-void uc_fifo_announce(struct uc_domain *d, struct uc_vcpu *v, struct uc_route route, bool upcall)
+static inline void announce(struct uc_domain *d, struct uc_vcpu *v, struct uc_route route,
+			    bool upcall)
 {
 	if (upcall)
 		uc_vcpu_upcall(v);
 	if (route.policy != UC_ROUTE_PER_VCPU && d->host->ops->queued)
 		d->host->ops->queued(d->host->ctx, v);
+}
+
+void uc_fifo_announce(struct uc_domain *d, struct uc_vcpu *v, struct uc_route route, bool upcall)
+{
+	announce(d, v, route, upcall);
 }
 
 enum linked {
@@ -125,33 +172,36 @@ enum linked {
 	LINKED_UPCALL, /* and an upcall is due */
 };
 
-/* An event to link: where its word was, and in which epoch. */
+/* An event on its way into a queue: where its word was, and in which epoch. */
 struct event {
 	uint32_t port, epoch;
 	uc_g32 *word;
 };
 
+/*
+ * May what began in e's epoch be linked at `v`, whose queue is locked? Not when the guest was reset
+ * since: its word and its queues are other ones then. Without a control block it stays pending, and
+ * is linked when there is one (Xen drops it: XSA-107). Pairs with uc_init_control(): it publishes
+ * the block, then looks for pending words.
+ */
+static inline bool may_link(const struct uc_domain *d, const struct uc_vcpu *v, struct event e)
+{
+	return uc_load_seq(&d->epoch) == e.epoch && uc_load_seq(&v->control);
+}
+
 /* Link the event at `v`. Locked as for uc_fifo_append(). */
 static enum linked link_at(struct uc_domain *d, struct uc_vcpu *v, uint32_t priority,
-			   struct uc_queue *old, const struct event *e)
+			   struct uc_queue *old, struct event e)
 {
-	/* The guest was reset: its word and its queues are not those that the raise began with. */
-	if (uc_load_seq(&d->epoch) != e->epoch)
+	if (!may_link(d, v, e) || uc_g32_test_and_set(e.word, UC_FIFO_LINKED_BIT))
 		return LINKED_NOT;
-	/*
-	 * Without a block it stays pending, and is linked when there is one (Xen drops it:
-	 * XSA-107). Pairs with uc_init_control(): it publishes the block, then looks for pending
-	 * words.
-	 */
-	if (!uc_load_seq(&v->control) || uc_g32_test_and_set(e->word, UC_FIFO_LINKED_BIT))
-		return LINKED_NOT;
-	return uc_fifo_append(d, v, priority, old, e->port) ? LINKED_UPCALL : LINKED;
+	return uc_fifo_append(d, v, priority, old, e.port) ? LINKED_UPCALL : LINKED;
 }
 
 /* The port must change queues, or may: with its lock held the route stands still. */
-static void fifo_link_moving(struct uc_domain *d, const struct event *e)
+static void fifo_link_moving(struct uc_domain *d, struct event e)
 {
-	struct uc_port *p = &d->ports[e->port];
+	struct uc_port *p = &d->ports[e.port];
 	enum linked done = LINKED_NOT;
 	struct uc_queue *q, *old;
 	struct uc_route route;
@@ -159,7 +209,7 @@ static void fifo_link_moving(struct uc_domain *d, const struct event *e)
 
 	uc_lock(&p->lock, d->host);
 	route = uc_route_load(p);
-	v = &d->vcpus[uc_route_choose(d, e->port, route)];
+	v = &d->vcpus[uc_route_choose(d, e.port, route)];
 	q = &v->queue[route.priority];
 	old = &d->vcpus[route.last_vcpu].queue[route.last_priority];
 	uc_lock_two(&q->lock, &old->lock, d->host);
@@ -176,26 +226,61 @@ static void fifo_link_moving(struct uc_domain *d, const struct event *e)
 		uc_fifo_announce(d, v, route, done == LINKED_UPCALL);
 }
 
-/*
- * The common path: the event goes where the last one went, and one lock is enough. False: it has to
- * go elsewhere, or what was read before has changed.
- */
-static bool fifo_link_again(struct uc_domain *d, const struct event *e)
+/* The domain has a policy or a set, and the port none of its own: they must be asked. */
+static inline bool is_ruled(const struct uc_domain *d, struct uc_route route)
 {
-	struct uc_port *p = &d->ports[e->port];
-	struct uc_route route = uc_route_load(p);
+	return !route.policy && uc_load_acquire(&d->routing);
+}
+
+/*
+ * The next event goes where the last one went, whoever runs: the port is bound, pinned there with
+ * that priority, and no set could forbid it. Most raises find this, and ask no further.
+ */
+static inline bool is_at_home(const struct uc_domain *d, struct uc_route route)
+{
+	const uint64_t last = uc_route_word(
+		(struct uc_route){.last_vcpu = UINT16_MAX, .last_priority = UINT8_MAX});
+	uint64_t word = uc_route_word(route);
+
+	if ((((word << 32) ^ word) & last) || !route.usable || route.has_set)
+		return false;
+	return (!route.policy || route.policy == UC_ROUTE_PER_VCPU) && !is_ruled(d, route);
+}
+
+/* The next event goes where the last one went, as far as can be told without a lock. */
+static inline bool goes_again(struct uc_domain *d, uint32_t port, struct uc_route route, bool home)
+{
+	return home || (route.priority == route.last_priority &&
+			uc_route_choose(d, port, route) == route.last_vcpu);
+}
+
+/*
+ * It still does, and the queue it was in last is locked. The set and the vCPU's liveness are looked
+ * at again too: changes pass this lock.
+ */
+static inline bool is_settled(struct uc_domain *d, uint32_t port, struct uc_route route, bool home)
+{
+	if (uc_load(&d->ports[port].route_word) != uc_route_word(route))
+		return false;
+	return (home && !is_ruled(d, route)) || uc_route_may_stay(d, port, route);
+}
+
+/*
+ * The event goes where the last one went, and one lock is enough. False: it has to go elsewhere, or
+ * what was read before has changed.
+ */
+static bool fifo_link_again(struct uc_domain *d, struct event e)
+{
+	struct uc_route route = uc_route_load(&d->ports[e.port]);
 	struct uc_vcpu *v = &d->vcpus[route.last_vcpu];
 	struct uc_queue *q = &v->queue[route.last_priority];
+	bool home = is_at_home(d, route), settled;
 	enum linked done = LINKED_NOT;
-	bool settled;
 
-	if (route.priority != route.last_priority ||
-	    uc_route_choose(d, e->port, route) != route.last_vcpu)
+	if (!goes_again(d, e.port, route, home))
 		return false;
 	uc_lock(&q->lock, d->host);
-	/* The set and the vCPU's liveness are looked at again too: changes pass this lock. */
-	settled = uc_load(&p->route_word) == uc_route_word(route) &&
-		  uc_route_may_stay(d, e->port, route);
+	settled = is_settled(d, e.port, route, home);
 	if (settled && route.usable)
 		done = link_at(d, v, route.priority, q, e);
 	uc_unlock(&q->lock);
@@ -205,20 +290,18 @@ static bool fifo_link_again(struct uc_domain *d, const struct event *e)
 }
 
 /* Link a pending, unmasked event. */
-static void fifo_link(struct uc_domain *d, const struct event *e)
+static void fifo_link(struct uc_domain *d, struct event e)
 {
 	if (!fifo_link_again(d, e))
 		fifo_link_moving(d, e);
 }
 
-/* The word; or NULL, and the raise is remembered until the guest adds the page it lies in. */
-static uc_g32 *fifo_word_or_park(struct uc_domain *d, uint32_t port)
+/* No word yet: the raise is remembered until the guest adds its page. The word, if it just did. */
+static __attribute__((noinline)) uc_g32 *fifo_park(struct uc_domain *d, uint32_t port)
 {
 	struct uc_port *p = &d->ports[port];
-	uc_g32 *word = uc_fifo_word(d, port);
+	uc_g32 *word;
 
-	if (word)
-		return word;
 	/* Pairs with fifo_add_page(): it publishes the page, then takes the marks. */
 	uc_store_seq(&p->parked, 1);
 	word = uc_fifo_word(d, port);
@@ -234,25 +317,78 @@ static uc_g32 *fifo_word_or_park(struct uc_domain *d, uint32_t port)
  * to clear PENDING, and then it ignores the extra link; but Linux also leaves a word like that for
  * good when it drops the queue of a CPU that goes offline.
  */
+static __attribute__((noinline)) void fifo_raise_stepwise(struct uc_domain *d, struct event e)
+{
+	bool was_pending = uc_g32_test_and_set(e.word, UC_FIFO_PENDING_BIT);
+	uint32_t w;
+
+	if (!was_pending)
+		uc_count(&d->ports[e.port].events);
+	w = uc_g32_read(e.word);
+	if (!(w & (UC_FIFO_LINKED | UC_FIFO_MASKED)))
+		fifo_link(d, e);
+	else if (!(w & UC_FIFO_LINKED))
+		uc_tell_more(d, e.port); /* masked, most likely while it is handled */
+	if (!was_pending)
+		uc_check_pollers(d, e.port);
+}
+
+/*
+ * The common raise: `w`, read from the event word, holds none of PENDING, MASKED and LINKED, and
+ * the event goes where the last one went. Under that queue's lock PENDING and LINKED are set in one
+ * step, if the word is still what it was. Whatever else is found: step by step.
+ */
+static __attribute__((noinline)) void fifo_raise_at_once(struct uc_domain *d, struct event e,
+							 uint32_t w)
+{
+	const uint32_t port = e.port;
+	struct uc_port *ports = d->ports, *p = &ports[port];
+	struct uc_route route = uc_route_load(p);
+	struct uc_vcpu *v = &d->vcpus[route.last_vcpu];
+	struct uc_queue *q = &v->queue[route.last_priority];
+	bool home = is_at_home(d, route), done, upcall = false;
+
+	if (!goes_again(d, port, route, home)) {
+		fifo_raise_stepwise(d, e);
+		return;
+	}
+	uc_lock(&q->lock, d->host);
+	done = is_settled(d, port, route, home) && route.usable && may_link(d, v, e) &&
+	       uc_g32_cas(e.word, &w, w | UC_FIFO_PENDING | UC_FIFO_LINKED);
+	if (__builtin_expect(done, 1)) {
+		uc_store(&p->linked, p->linked + 1);
+		upcall = append(d, v, route.priority, q, q, ports, port);
+	}
+	uc_unlock(&q->lock);
+	if (__builtin_expect(done, 1)) {
+		announce(d, v, route, upcall);
+		uc_check_pollers(d, port);
+	} else {
+		fifo_raise_stepwise(d, e);
+	}
+}
+
+/*
+ * The first look is a hint that saves locked instructions; whatever it says, what follows would be
+ * right. It must not end a raise: without a locked instruction the sender's data, written before,
+ * could become visible after the guest has cleared the PENDING that was seen, and looked at its
+ * data.
+ */
 static void fifo_raise(struct uc_domain *d, uint32_t port)
 {
 	struct event e = {.port = port, .epoch = uc_load_seq(&d->epoch)};
-	bool was_pending;
 	uint32_t w;
 
-	e.word = fifo_word_or_park(d, port);
-	if (!e.word)
+	e.word = uc_fifo_word(d, port);
+	if (__builtin_expect(!e.word, 0))
+		e.word = fifo_park(d, port);
+	if (__builtin_expect(!e.word, 0))
 		return;
-	was_pending = uc_g32_test_and_set(e.word, UC_FIFO_PENDING_BIT);
-	if (!was_pending)
-		uc_count(&d->ports[port].events);
 	w = uc_g32_read(e.word);
-	if (!(w & (UC_FIFO_LINKED | UC_FIFO_MASKED)))
-		fifo_link(d, &e);
-	else if (!(w & UC_FIFO_LINKED))
-		uc_tell_more(d, port); /* masked, most likely while it is handled */
-	if (!was_pending)
-		uc_check_pollers(d, port);
+	if (w & (UC_FIFO_PENDING | UC_FIFO_MASKED | UC_FIFO_LINKED))
+		fifo_raise_stepwise(d, e);
+	else
+		fifo_raise_at_once(d, e, w);
 }
 
 static void fifo_unmask(struct uc_domain *d, uint32_t port)
@@ -266,7 +402,7 @@ static void fifo_unmask(struct uc_domain *d, uint32_t port)
 	uc_g32_clear(e.word, UC_FIFO_MASKED_BIT);
 	w = uc_g32_read(e.word);
 	if ((w & UC_FIFO_PENDING) && !(w & UC_FIFO_LINKED))
-		fifo_link(d, &e);
+		fifo_link(d, e);
 }
 
 static void fifo_clear_pending(struct uc_domain *d, uint32_t port)

@@ -41,13 +41,16 @@ int uc_port_alloc(struct uc_domain *d, uint32_t *port)
 	return -XEN_ENOSPC;
 }
 
-/* d->affinity's row for the port; the guest's events go by it from now on. */
-static void set_row(struct uc_domain *d, struct uc_port *p, const uint64_t *row)
+/* d->affinity's row for the port; its events go by it from now on. False: no vCPU is in it. */
+static bool set_row(struct uc_domain *d, struct uc_port *p, const uint64_t *row)
 {
-	uint64_t *mine = &d->affinity[(uint64_t)(p - d->ports) * d->affinity_words];
+	uint64_t *mine = &d->affinity[(uint64_t)(p - d->ports) * d->affinity_words], any = 0;
 
-	for (uint32_t i = 0; i < d->affinity_words; i++)
+	for (uint32_t i = 0; i < d->affinity_words; i++) {
 		uc_store(&mine[i], row[i]);
+		any |= row[i];
+	}
+	return any != 0;
 }
 
 /* The one place that takes both locks that guard a route. */
@@ -64,7 +67,7 @@ void uc_port_set_route(struct uc_domain *d, struct uc_port *p, struct uc_route r
 	route.last_vcpu = old.last_vcpu;
 	route.last_priority = old.last_priority;
 	if (row)
-		set_row(d, p, row);
+		route.has_set = set_row(d, p, row);
 	/*
 	 * A late raise of the port's former life may have set PENDING; left there it would swallow
 	 * the first raise of this one. One that sets it after this finds the port usable, and
@@ -85,18 +88,18 @@ static bool is_per_vcpu(struct uc_peer peer)
 
 void uc_port_open(struct uc_domain *d, uint32_t port, struct uc_peer peer, uint32_t vcpu)
 {
-	const uint64_t *all = d->affinity ? &d->default_affinity[d->affinity_words] : 0;
 	struct uc_port *p = &d->ports[port];
 	bool per_vcpu = is_per_vcpu(peer);
 
 	uc_store(&p->events, 0);
+	uc_store(&p->linked, 0);
 	uc_store_seq(&p->parked, 0);
 	uc_port_set_route(d, p,
 			  (struct uc_route){.vcpu = (uint16_t)vcpu,
 					    .priority = UC_FIFO_PRIORITY_DEFAULT,
 					    .usable = 1,
 					    .policy = per_vcpu ? UC_ROUTE_PER_VCPU : 0},
-			  all);
+			  0);
 	uc_peer_store(p, peer);
 	d->open_ports++;
 	if (per_vcpu)

@@ -91,6 +91,15 @@ static inline struct uc_route uc_route_load(const struct uc_port *p)
 	return u.route;
 }
 
+/* A port's own policy, or the domain's. */
+static inline enum uc_policy uc_policy_of(const struct uc_domain *d, struct uc_route route)
+{
+	if (route.policy == UC_ROUTE_PER_VCPU)
+		return UC_POLICY_PINNED;
+	return route.policy ? (enum uc_policy)(route.policy - 1)
+			    : (enum uc_policy)uc_load(&d->policy);
+}
+
 static inline uint64_t uc_route_word(struct uc_route route)
 {
 	union {
@@ -171,8 +180,19 @@ bool uc_route_may_stay(struct uc_domain *d, uint32_t port, struct uc_route route
 void uc_pass_locks(struct uc_domain *d);
 /* route/handover.c: uc_vcpu_handover() of everything, however much waits. */
 uint32_t uc_vcpu_handover_all(struct uc_vcpu *v);
-/* An event has been linked at v: its queue's lock is held. */
-void uc_count_load(struct uc_domain *d, struct uc_vcpu *v);
+/* v has got `events` more. */
+void uc_load_add(struct uc_domain *d, struct uc_vcpu *v, uint32_t events);
+
+/* So many events of a queue are counted at once: its senders do not write a line that others use.
+ */
+#define UC_LOAD_STEP 8
+
+/* An event has been linked at v, in q, which is locked. */
+static inline void uc_count_load(struct uc_domain *d, struct uc_vcpu *v, const struct uc_queue *q)
+{
+	if (q->linked % UC_LOAD_STEP == 0)
+		uc_load_add(d, v, UC_LOAD_STEP);
+}
 
 /* Set v's upcall_pending; on its 0 -> 1 edge, kick. No queue lock held. */
 void uc_vcpu_upcall(struct uc_vcpu *v);

@@ -81,7 +81,7 @@ int uc_port_info(struct uc_domain *d, uint32_t port, struct uc_port_info *info)
 		.pending = abi->is_pending(d, port),
 		.masked = abi->is_masked(d, port),
 		.linked = abi->is_busy(d, port),
-		.events = uc_load(&p->events),
+		.events = uc_load(&p->events) + uc_load(&p->linked),
 	};
 	return 0;
 }

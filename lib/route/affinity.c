@@ -16,32 +16,25 @@ static const uint64_t *row_of(const struct uc_domain *d, uint32_t port)
 	return &d->affinity[(uint64_t)port * d->affinity_words];
 }
 
-static bool is_empty(const struct uc_domain *d, const uint64_t *row)
+static bool is_in(const uint64_t *row, uint32_t vcpu)
 {
-	uint64_t any = 0;
-
-	for (uint32_t i = 0; i < d->affinity_words; i++)
-		any |= uc_load(&row[i]);
-	return !any;
+	return (uc_load(&row[vcpu / 64]) >> (vcpu % 64)) & 1;
 }
 
 bool uc_domain_may_use(const struct uc_domain *d, uint32_t vcpu)
 {
-	const uint64_t *row = d->default_affinity;
-
-	return !d->affinity || is_empty(d, row) || ((uc_load(&row[vcpu / 64]) >> (vcpu % 64)) & 1);
+	return !uc_load_acquire(&d->has_default_set) || is_in(d->default_affinity, vcpu);
 }
 
+/* Without sets, which is the common case, no row is looked at: it would be a cache line per port.
+ */
 bool uc_port_may_use(const struct uc_domain *d, uint32_t port, uint32_t vcpu)
 {
-	const uint64_t *row;
+	struct uc_route route = uc_route_load(&d->ports[port]);
 
-	if (!d->affinity || uc_route_load(&d->ports[port]).policy == UC_ROUTE_PER_VCPU)
+	if (route.policy == UC_ROUTE_PER_VCPU)
 		return true;
-	row = row_of(d, port);
-	if (is_empty(d, row))
-		return uc_domain_may_use(d, vcpu);
-	return (uc_load(&row[vcpu / 64]) >> (vcpu % 64)) & 1;
+	return route.has_set ? is_in(row_of(d, port), vcpu) : uc_domain_may_use(d, vcpu);
 }
 
 /* The row behind the domain's own is never written: the empty set, which stands for "not set". */
@@ -120,6 +113,14 @@ void uc_pass_locks(struct uc_domain *d)
 	}
 }
 
+/* A raise may see a part of both sets until it passes a lock, but never "all" on the way. */
+static void set_default(struct uc_domain *d, const uint64_t *vcpus)
+{
+	for (uint32_t i = 0; vcpus && i < d->affinity_words; i++)
+		uc_store_seq(&d->default_affinity[i], vcpus[i]);
+	uc_store_seq(&d->has_default_set, vcpus ? 1 : 0);
+}
+
 int uc_domain_set_affinity(struct uc_domain *d, const uint64_t *vcpus)
 {
 	int rc = 0;
@@ -132,8 +133,7 @@ int uc_domain_set_affinity(struct uc_domain *d, const uint64_t *vcpus)
 	if (rc == -XEN_ENODEV && !any_is_live(d)) /* the guest has not booted */
 		rc = 0;
 	if (!rc) {
-		for (uint32_t i = 0; i < d->affinity_words; i++)
-			uc_store_seq(&d->default_affinity[i], vcpus ? vcpus[i] : 0);
+		set_default(d, vcpus);
 		uc_pass_locks(d);
 		for (uint32_t i = 0; i < d->nr_vcpus; i++)
 			uc_vcpu_handover_all(&d->vcpus[i]);
@@ -148,7 +148,7 @@ int uc_domain_set_policy(struct uc_domain *d, enum uc_policy policy)
 		return -XEN_EINVAL;
 	if (policy != UC_POLICY_PINNED && !uc_domain_is_fifo(d))
 		return -XEN_EOPNOTSUPP;
-	uc_store_seq(&d->policy, policy);
+	uc_store_seq(&d->policy, (uint16_t)policy);
 	return 0;
 }
 

@@ -206,6 +206,15 @@ uint32_t uc_vcpu_movable(const struct uc_vcpu *v)
 	return untaken;
 }
 
+uint64_t uc_vcpu_linked(const struct uc_vcpu *v)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < UC_FIFO_QUEUES; i++)
+		sum += uc_load(&v->queue[i].linked);
+	return sum;
+}
+
 uint64_t uc_vcpu_delivered(const struct uc_vcpu *v)
 {
 	uint64_t sum = 0;

@@ -49,12 +49,11 @@ static void decay(struct uc_domain *d)
 	uc_store(&d->load_mean, live ? (uint32_t)(sum / live) : 0);
 }
 
-void uc_count_load(struct uc_domain *d, struct uc_vcpu *v)
+void uc_load_add(struct uc_domain *d, struct uc_vcpu *v, uint32_t events)
 {
-	uint32_t load = uc_load(&v->load) + 1;
+	uint32_t load = uc_load(&v->load) + events;
 
 	uc_store(&v->load, load);
-	uc_store(&v->events, uc_load(&v->events) + 1);
 	if (load >= LOAD_PERIOD)
 		decay(d);
 }
@@ -188,19 +187,11 @@ const char *uc_policy_name(enum uc_policy policy)
 	return policy < UC_POLICIES ? policies[policy].name : 0;
 }
 
-static enum uc_policy policy_of(const struct uc_domain *d, struct uc_route route)
-{
-	if (route.policy == UC_ROUTE_PER_VCPU)
-		return UC_POLICY_PINNED;
-	return route.policy ? (enum uc_policy)(route.policy - 1)
-			    : (enum uc_policy)uc_load(&d->policy);
-}
-
 uint32_t uc_route_choose(struct uc_domain *d, uint32_t port, struct uc_route route)
 {
 	if (route.policy == UC_ROUTE_PER_VCPU)
 		return route.vcpu;
-	return policies[policy_of(d, route)].choose(d, port, route);
+	return policies[uc_policy_of(d, route)].choose(d, port, route);
 }
 
 bool uc_route_may_stay(struct uc_domain *d, uint32_t port, struct uc_route route)
@@ -210,12 +201,12 @@ bool uc_route_may_stay(struct uc_domain *d, uint32_t port, struct uc_route route
 	if (!uc_port_may_use(d, port, route.last_vcpu))
 		return false;
 	return uc_vcpu_is_live(&d->vcpus[route.last_vcpu]) ||
-	       (route.last_vcpu == route.vcpu && policy_of(d, route) == UC_POLICY_PINNED);
+	       (route.last_vcpu == route.vcpu && uc_policy_of(d, route) == UC_POLICY_PINNED);
 }
 
 enum uc_policy uc_port_policy(const struct uc_domain *d, uint32_t port)
 {
 	const struct uc_port *p = uc_port_get(d, port);
 
-	return p ? policy_of(d, uc_route_load(p)) : UC_POLICY_PINNED;
+	return p ? uc_policy_of(d, uc_route_load(p)) : UC_POLICY_PINNED;
 }

@@ -23,6 +23,7 @@ static struct actor_state {
 	enum state state;
 	const volatile void *waits_for, *last;
 	uint32_t same, words, bound;
+	bool stale; /* somebody has written there since it looked */
 } actors[ACTORS];
 
 static struct {
@@ -109,10 +110,12 @@ static void leave(enum state state, const volatile void *waits_for)
 
 static void wake(const volatile void *address)
 {
-	for (uint32_t i = 0; i < e.nr_actors; i++)
+	for (uint32_t i = 0; i < e.nr_actors; i++) {
 		if ((actors[i].state == WAITING || actors[i].state == IDLE) &&
 		    actors[i].waits_for == address)
 			actors[i].state = READY;
+		actors[i].stale |= actors[i].last == address;
+	}
 }
 
 static void count_words(struct actor_state *me, const volatile void *address)
@@ -168,6 +171,7 @@ void explore_access(const volatile void *address, int write)
 	me->last = address;
 	if (write)
 		wake(address);
+	me->stale = false;
 	if (me->same > SAME_MAX) {
 		me->same = 0;
 		leave(WAITING, address);
@@ -176,7 +180,8 @@ void explore_access(const volatile void *address, int write)
 
 void explore_pause(void)
 {
-	if (e.current != MAIN)
+	/* Several turns between two looks are one. */
+	if (e.current != MAIN && !actors[e.current].stale)
 		leave(WAITING, actors[e.current].last);
 }
 

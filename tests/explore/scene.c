@@ -75,7 +75,7 @@ static void begin_counting(struct machine *m, uint32_t *taken)
 		struct uc_port_info info;
 
 		if (!uc_port_info(&m->d, port, &info))
-			m->ports[port].events = info.pending;
+			m->ports[port].events = info.pending, m->ports[port].linked = 0;
 	}
 	m->nr_log = 0;
 }

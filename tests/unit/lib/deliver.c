@@ -140,6 +140,22 @@ static void the_kick_comes_on_the_edge_of_upcall_pending_only(void **state)
 }
 
 /* Each of these sets a READY or selector bit of its own; upcall_pending has one edge. */
+static void the_events_counter_begins_again_with_the_ports_next_life(void **state)
+{
+	struct machine *a = start(state);
+	struct line l, next;
+	uint32_t port = open_line(a, &l, 0);
+
+	for (int i = 0; i < 3; i++) {
+		raise_line(&l);
+		run_all(a);
+	}
+	assert_int_equal(events(a, port), 3);
+	assert_int_equal(uc_close(&a->d, port), 0);
+	assert_int_equal(open_line(a, &next, 0), port);
+	assert_int_equal(events(a, port), 0);
+}
+
 static void events_of_several_queues_share_one_kick(void **state)
 {
 	static struct line l[70];
@@ -344,6 +360,7 @@ int main(void)
 		TEST(a_raise_is_handled_on_the_bound_vcpu),
 		TEST(raises_coalesce_until_handled),
 		TEST(the_events_counter_is_the_number_of_handler_calls),
+		TEST(the_events_counter_begins_again_with_the_ports_next_life),
 		TEST(a_masked_raise_waits_for_the_unmask),
 		TEST(an_event_masked_on_its_way_waits_for_the_unmask),
 		TEST(unmasking_what_is_not_pending_raises_nothing),

@@ -505,7 +505,7 @@ static void nothing_is_lost_while_events_move(void **state)
 		check();
 		for (uint32_t v = 0; v < VCPUS; v++) {
 			moved += s.a->vcpus[v].handed_over;
-			linked += s.a->vcpus[v].events;
+			linked += uc_vcpu_linked(&s.a->vcpus[v]);
 		}
 		offline += s.offline;
 		world_destroy(w);

@@ -45,6 +45,20 @@ static void an_unmasked_event_wakes_its_poller_too(void **state)
 	uc_poll_end(&a->vcpus[1]);
 }
 
+static void an_event_that_comes_again_wakes_its_poller_too(void **state)
+{
+	struct machine *a = start(state);
+	struct line l;
+	uint32_t port = open_line(a, &l, 0);
+
+	raise_line(&l);
+	run_all(a);
+	assert_int_equal(uc_poll_begin(&a->vcpus[1], &port, 1), 0);
+	raise_line(&l);
+	assert_int_equal(a->wakes[1], 1);
+	uc_poll_end(&a->vcpus[1]);
+}
+
 static void the_wake_comes_once_per_poll(void **state)
 {
 	struct machine *a = start(state);
@@ -183,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_masked_event_wakes_its_poller),
 		TEST(an_unmasked_event_wakes_its_poller_too),
+		TEST(an_event_that_comes_again_wakes_its_poller_too),
 		TEST(the_wake_comes_once_per_poll),
 		TEST(other_events_do_not_wake),
 		TEST(any_of_several_ports_wakes),

@@ -240,6 +240,25 @@ static void a_raise_before_the_vcpus_control_block_is_delivered_once_it_is_there
 	assert_string_equal(handled(a), "3:1");
 }
 
+/* Priority 0 is the one that a port that was never linked was linked at last. */
+static void a_raise_at_priority_0_waits_for_the_control_block_too(void **state)
+{
+	struct machine *a = ((struct world *)*state)->a;
+	struct line l;
+	uint32_t port;
+
+	start_2l(a);
+	start_control(a, 1);
+	assert_int_equal(add_page(a), 0);
+	port = open_line(a, &l, 0);
+	assert_int_equal(uc_set_priority(&a->d, port, 0), 0);
+	raise_line(&l);
+	assert_int_equal(word(a, port), UC_FIFO_PENDING);
+	start_control(a, 0);
+	run_all(a);
+	assert_string_equal(handled(a), "0:1");
+}
+
 static void a_raise_for_a_vcpu_without_control_block_follows_bind_vcpu(void **state)
 {
 	struct machine *a = ((struct world *)*state)->a;
@@ -341,6 +360,7 @@ int main(void)
 		TEST(a_raise_beyond_the_last_page_touches_no_word),
 		TEST(a_parked_raise_does_not_reach_the_ports_next_life),
 		TEST(a_raise_before_the_vcpus_control_block_is_delivered_once_it_is_there),
+		TEST(a_raise_at_priority_0_waits_for_the_control_block_too),
 		TEST(a_raise_for_a_vcpu_without_control_block_follows_bind_vcpu),
 		TEST(pending_2l_events_are_carried_into_fifo),
 		TEST(a_raise_before_shared_info_is_carried_into_fifo),
