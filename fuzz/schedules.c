@@ -49,20 +49,20 @@ static uint32_t flip(uint32_t step, const volatile void *address)
 	return b < 0xd0 ? NO_FLIP : first + byte() % bits;
 }
 
+#define FOR_EACH(s)                                                                                \
+	for (const struct scenario *const *t_ = scenario_tables; *t_; t_++)                        \
+		for (const struct scenario *s = *t_; s->name; s++)
+
 static const struct scenario *scenario(uint32_t nr)
 {
-	static const struct scenario *const tables[] = {scenarios_raise, scenarios_control,
-							scenarios_hostile};
 	uint32_t count = 0;
 
-	for (uint32_t t = 0; t < 3; t++)
-		for (const struct scenario *s = tables[t]; s->name; s++)
-			count++;
+	FOR_EACH(s)
+	count++;
 	nr %= count;
-	for (uint32_t t = 0; t < 3; t++)
-		for (const struct scenario *s = tables[t]; s->name; s++)
-			if (!nr--)
-				return s;
+	FOR_EACH(s)
+	if (!nr--)
+		return s;
 	return NULL;
 }
 

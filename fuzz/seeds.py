@@ -60,7 +60,7 @@ def ops_seeds():
 
 def schedules_seeds():
     names = []
-    for table in ("raise", "control", "hostile"):
+    for table in ("raise", "control", "reset", "hostile"):
         text = (ROOT / f"tests/explore/scenarios_{table}.c").read_text().split("scenarios_" + table + "[] = {")[1]
         names += re.findall(r'^\t\{"([\w-]+)",', text, re.M)
     for number, name in enumerate(names):

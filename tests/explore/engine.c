@@ -34,7 +34,7 @@ static struct {
 	uint32_t nr_actors, step, most_words;
 	int current;
 	bool begins; /* who runs was just switched to: it makes its access before the next choice */
-	bool failed;
+	bool failed, trace;
 	char failure[256];
 	jmp_buf escape;
 } e = {.current = MAIN};
@@ -154,6 +154,14 @@ static void stop_here(const volatile void *address, bool write)
 	meet_goes_on(address, me, write);
 }
 
+static void trace(const volatile void *address, bool write, const void *caller)
+{
+	extern const char __executable_start;
+
+	printf("%5u %-12s %s %-24s %tx\n", e.step, e.scenario->actors[e.current].name,
+	       write ? "W" : "r", scene_name(address), (const char *)caller - &__executable_start);
+}
+
 void explore_access(const volatile void *address, int write)
 {
 	struct actor_state *me;
@@ -163,6 +171,8 @@ void explore_access(const volatile void *address, int write)
 	me = &actors[e.current];
 	stop_here(address, write);
 	flip(address);
+	if (e.trace)
+		trace(address, write, __builtin_return_address(0));
 	e.step++;
 	if (e.step > STEPS_MAX)
 		engine_fail("no end after %u accesses", STEPS_MAX);
@@ -282,6 +292,11 @@ bool engine_has_learned(void)
 uint32_t engine_steps(void)
 {
 	return e.step;
+}
+
+void engine_trace(bool on)
+{
+	e.trace = on;
 }
 
 uint32_t engine_most_words(void)

@@ -67,6 +67,8 @@ bool engine_has_learned(void);
 uint32_t engine_steps(void); /* of the last schedule */
 /* The most guest words that a call with a bound touched since engine_prepare(). */
 uint32_t engine_most_words(void);
+/* Print each access. */
+void engine_trace(bool on);
 uint32_t engine_nr_actors(void);
 /* The schedule that runs, for a process that dies of it. */
 const struct schedule *engine_taken(void);

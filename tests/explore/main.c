@@ -3,11 +3,11 @@
  * The explorer: runs interleavings of the library's own code.
  *
  *   explore [--list] [--preemptions N | --limit N] [--random N] [--seed S] [SCENARIO...]
- *   explore SCENARIO --replay MOVES
+ *   explore SCENARIO --replay MOVES [--trace]
  *
  * Without an option: what the unit suite runs; --limit allows no scenario more preemptions. Exit
- * status 1 when a schedule failed; its moves are printed, as few as do, and --replay runs them
- * again.
+ * status 1 when a schedule failed; its moves are printed, as few as do. --replay runs them again,
+ * --trace prints each access, with the place in the program that makes it (addr2line -e explore).
  */
 #include <getopt.h>
 #include <signal.h>
@@ -31,12 +31,9 @@ static struct {
 	const char *running;
 } options = {.preemptions = MANY, .limit = MANY, .random = 2000, .seed = 1};
 
-static const struct scenario *const tables[] = {scenarios_raise, scenarios_control,
-						scenarios_hostile};
-
 #define FOR_EACH(s)                                                                                \
-	for (uint32_t t_ = 0; t_ < sizeof(tables) / sizeof(tables[0]); t_++)                       \
-		for (const struct scenario *s = tables[t_]; s->name; s++)
+	for (const struct scenario *const *t_ = scenario_tables; *t_; t_++)                        \
+		for (const struct scenario *s = *t_; s->name; s++)
 
 /* The library died of this schedule: it can be printed, not made smaller. */
 static void die(int signal)
@@ -187,6 +184,7 @@ int main(int argc, char **argv)
 		{"limit", required_argument, NULL, 'm'},
 		{"random", required_argument, NULL, 'r'},
 		{"seed", required_argument, NULL, 's'},
+		{"trace", no_argument, NULL, 't'},
 		{"replay", required_argument, NULL, 'y'},
 		{0},
 	};
@@ -207,6 +205,9 @@ int main(int argc, char **argv)
 			break;
 		case 's':
 			options.seed = strtoull(optarg, NULL, 10);
+			break;
+		case 't':
+			engine_trace(true);
 			break;
 		case 'y':
 			options.replay = optarg;

@@ -36,9 +36,9 @@ class Program:
 
 EXPLORE = Program(
     "explore",
-    ["tests/unit/lib/fixture.c", *(f"{HERE}/{n}.c" for n in ("acts", "scenarios_raise", "scenarios_control",
+    ["tests/unit/lib/fixture.c", *(f"{HERE}/{n}.c" for n in ("acts", "scenarios_raise", "scenarios_control", "scenarios_reset",
                                                             "scenarios_hostile"))],
-    [f"{HERE}/{n}.c" for n in ("main", "search", "engine", "coroutine", "meet", "moves", "scene", "truth", "flips",
+    [f"{HERE}/{n}.c" for n in ("main", "search", "engine", "coroutine", "meet", "moves", "names", "scene", "truth", "flips",
                                "records", "asserts")],
     [], r"^  explore (\S+) --replay (\S+)$", lambda m: [m[1], "--replay", m[2]])
 FUZZ = Program(

@@ -13,6 +13,8 @@ TWOLEVEL = "lib/evtchn/twolevel.c"
 AFFINITY = "lib/route/affinity.c"
 HANDOVER = "lib/route/handover.c"
 PRIVATE = "lib/evtchn/private.h"
+RESET = "lib/evtchn/reset.c"
+PIRQ = "lib/evtchn/pirq.c"
 
 
 def bug(kind, name, file, change, *args):
@@ -54,16 +56,22 @@ BUGS = [
          "if (s && uc_abi_2l.is_pending(d, port) &&\n"
          "\t    uc_g64_test_and_clear(&s->mask[port / 64], port % 64))"),
         "two-level-unmask"),
+    bug("lost event", "a mark taken after a reset, an epoch of before", FIFO,
+        ("of another epoch. */\n\treturn find_word(d, e);",
+         "of another epoch. */\n\te->word = uc_fifo_word(d, e->port);\n\treturn e->word;"),
+        "kexec"),
+    bug("lost event", "what stays open is not raised again after a reset", RESET,
+        ("\trenew_kept(d);\n", ""), "reset"),
+    bug("lost event", "a raise does not ask whether there was a reset", FIFO,
+        ("\tif (uc_load_seq(&d->epoch) != e->epoch)\n\t\treturn LINKED_NOT;\n", ""), "kexec"),
     bug("double link", "LINKED is looked at, then set", FIFO,
-        ("|| uc_g32_test_and_set(word, UC_FIFO_LINKED_BIT))",
-         "|| (uc_g32_read(word) & UC_FIFO_LINKED))", "\treturn uc_fifo_append(d, v, priority, old, port) ?",
-         "\tuc_g32_set(word, UC_FIFO_LINKED_BIT);\n"
-         "\treturn uc_fifo_append(d, v, priority, old, port) ?",
+        ("|| uc_g32_test_and_set(e->word, UC_FIFO_LINKED_BIT))",
+         "|| (uc_g32_read(e->word) & UC_FIFO_LINKED))", "\treturn uc_fifo_append(d, v, priority, old, e->port) ?",
+         "\tuc_g32_set(e->word, UC_FIFO_LINKED_BIT);\n"
+         "\treturn uc_fifo_append(d, v, priority, old, e->port) ?",
          "\tuc_lock(&q->lock, d->host);\n\t/* The set", "\t/* The set",
-         "uc_route_may_stay(d, port, route);\n\tif (settled && route.usable)\n"
-         "\t\tdone = link_at(d, v, route.priority, q, port, word);\n\tuc_unlock(&q->lock);\n",
-         "uc_route_may_stay(d, port, route);\n\tif (settled && route.usable)\n"
-         "\t\tdone = link_at(d, v, route.priority, q, port, word);\n"),
+         "\t\tdone = link_at(d, v, route.priority, q, e);\n\tuc_unlock(&q->lock);\n",
+         "\t\tdone = link_at(d, v, route.priority, q, e);\n"),
         "one-port", "two-ports"),
     bug("double link", "a hand-over does not ask who cleared READY", HANDOVER,
         ("if (uc_g32_test_and_clear(&v->control->ready, priority)) {",

@@ -5,6 +5,9 @@
 
 #include "engine.h"
 
-extern const struct scenario scenarios_raise[], scenarios_control[], scenarios_hostile[];
+extern const struct scenario scenarios_raise[], scenarios_control[], scenarios_reset[],
+	scenarios_hostile[];
+/* All tables; ends with NULL. */
+extern const struct scenario *const scenario_tables[];
 
 #endif

@@ -187,3 +187,7 @@ const struct scenario scenarios_hostile[] = {
 	 .is_hostile = true},
 	{0},
 };
+
+const struct scenario *const scenario_tables[] = {
+	scenarios_raise, scenarios_control, scenarios_reset, scenarios_hostile, 0,
+};

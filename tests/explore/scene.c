@@ -53,7 +53,8 @@ static void save_machine(struct machine *m)
 	for (uint32_t v = 0; v < VCPUS; v++)
 		save(frame_of(m, FRAME_CONTROL + v), LIVES * 128);
 	for (uint32_t life = 0; life < LIVES; life++)
-		save(frame_of(m, FRAME_EVENTS + life * PAGES_OF_LIFE), SAVED_PORTS * sizeof(uc_g32));
+		save(frame_of(m, FRAME_EVENTS + life * PAGES_OF_LIFE),
+		     SAVED_PORTS * sizeof(uc_g32));
 	if (m->affinity) {
 		save(m->affinity, SAVED_PORTS * sizeof(*m->affinity));
 		save(m->d.default_affinity, sizeof(*m->d.default_affinity));

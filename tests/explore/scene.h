@@ -25,7 +25,7 @@ struct scene {
 	struct line victim_line;
 	uint32_t taken[2][VCPUS]; /* kicks that vCPUs have answered */
 	uint32_t uncertain;	  /* raises that may be counted in a port's next life */
-	uint32_t dropped;	  /* events in the queues of an offline CPU */
+	bool was_reset;		  /* what was in the queues was forgotten */
 	int rc;
 };
 
@@ -38,6 +38,8 @@ void scene_check(const struct scenario *scenario);
 
 bool scene_is_guest_word(const volatile void *address);
 bool scene_is_lock(const volatile void *address);
+/* For a person: "a.port5+52", "word5". */
+const char *scene_name(const volatile void *address);
 
 /* The bits that a hostile guest may flip, numbered, and their names ("word1.31"). */
 uint32_t scene_flips(void);
