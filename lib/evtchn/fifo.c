@@ -296,16 +296,24 @@ static void fifo_link(struct uc_domain *d, struct event e)
 		fifo_link_moving(d, e);
 }
 
-/* No word yet: the raise is remembered until the guest adds its page. The word, if it just did. */
-static __attribute__((noinline)) uc_g32 *fifo_park(struct uc_domain *d, uint32_t port)
+static inline bool find_word(struct uc_domain *d, struct event *e)
 {
-	struct uc_port *p = &d->ports[port];
-	uc_g32 *word;
+	e->epoch = uc_load_seq(&d->epoch);
+	e->word = uc_fifo_word(d, e->port);
+	return e->word;
+}
+
+/* No word yet: the raise is remembered until the guest adds its page. True: it just did. */
+static __attribute__((noinline)) bool park(struct uc_domain *d, struct event *e)
+{
+	struct uc_port *p = &d->ports[e->port];
 
 	/* Pairs with fifo_add_page(): it publishes the page, then takes the marks. */
 	uc_store_seq(&p->parked, 1);
-	word = uc_fifo_word(d, port);
-	return word && uc_xchg(&p->parked, 0) ? word : 0;
+	if (!uc_fifo_word(d, e->port) || !uc_xchg(&p->parked, 0))
+		return false;
+	/* The mark may stand for a raise after a reset, too: that is of another epoch. */
+	return find_word(d, e);
 }
 
 /*
@@ -376,13 +384,10 @@ static __attribute__((noinline)) void fifo_raise_at_once(struct uc_domain *d, st
  */
 static void fifo_raise(struct uc_domain *d, uint32_t port)
 {
-	struct event e = {.port = port, .epoch = uc_load_seq(&d->epoch)};
+	struct event e = {.port = port};
 	uint32_t w;
 
-	e.word = uc_fifo_word(d, port);
-	if (__builtin_expect(!e.word, 0))
-		e.word = fifo_park(d, port);
-	if (__builtin_expect(!e.word, 0))
+	if (__builtin_expect(!find_word(d, &e), 0) && !park(d, &e))
 		return;
 	w = uc_g32_read(e.word);
 	if (w & (UC_FIFO_PENDING | UC_FIFO_MASKED | UC_FIFO_LINKED))
@@ -393,11 +398,10 @@ static void fifo_raise(struct uc_domain *d, uint32_t port)
 
 static void fifo_unmask(struct uc_domain *d, uint32_t port)
 {
-	struct event e = {.port = port, .epoch = uc_load_seq(&d->epoch)};
+	struct event e = {.port = port};
 	uint32_t w;
 
-	e.word = uc_fifo_word(d, port);
-	if (!e.word)
+	if (!find_word(d, &e))
 		return;
 	uc_g32_clear(e.word, UC_FIFO_MASKED_BIT);
 	w = uc_g32_read(e.word);

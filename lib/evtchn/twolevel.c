@@ -82,10 +82,10 @@ static void raise_2l(struct uc_domain *d, uint32_t port)
 	struct uc_shared_info *s;
 
 	if (port >= uc_2l_max_ports(d))
-		return;
+		goto switched;
 	s = shared_info_or_park(d, p);
 	if (!s)
-		return;
+		goto switched;
 	if (uc_g32_test_and_set(pending_word(s, port), port % 32))
 		goto switched;
 	uc_count(&p->events);

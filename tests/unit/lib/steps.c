@@ -160,6 +160,20 @@ static void shared_info(struct scene *s)
 	start_2l(s->a);
 }
 
+/* A guest that never maps shared_info. */
+static void to_fifo_alone(struct scene *s)
+{
+	struct machine *a = s->a;
+
+	for (uint32_t i = 0; i < VCPUS; i++)
+		start_control(a, i);
+	add_page(a);
+	for (uint32_t i = 0; i < VCPUS; i++) {
+		assert_int_equal(uc_vcpu_set_info(&a->vcpus[i], FRAME_INFO, i * 64), 0);
+		a->gv[i].info = (void *)((uint8_t *)frame_of(a, FRAME_INFO) + (size_t)i * 64);
+	}
+}
+
 static void own_info(struct scene *s)
 {
 	assert_int_equal(uc_vcpu_set_info(&s->a->vcpus[0], FRAME_INFO, 0), 0);
@@ -386,6 +400,8 @@ static const struct pair pairs[] = {
 	PAIR(setup_2l, raise_0, to_fifo, came),
 	PAIR(setup_2l, to_fifo, raise_0, came),
 	PAIR(setup_2l, raise_0, to_fifo_slowly, came),
+	PAIR(setup_nothing, raise_0, to_fifo_alone, came),
+	PAIR(setup_nothing, to_fifo_alone, raise_0, came),
 	PAIR(setup_nothing, raise_0, shared_info, came_once),
 	PAIR(setup_nothing, shared_info, raise_0, came),
 	PAIR(setup_2l, raise_0, own_info, came_once),
