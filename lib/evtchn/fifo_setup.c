@@ -18,13 +18,14 @@ static void park_2l_pending(struct uc_domain *d)
 			uc_store_seq(&d->ports[port].parked, 1);
 }
 
-/* Events that found no control block on `v` stayed pending without being linked. */
+/* Events that found no control block on `v`, or on any for NULL, stayed pending without being
+ * linked. */
 static void relink_pending(struct uc_domain *d, const struct uc_vcpu *v)
 {
 	for (uint32_t port = 1; port < d->valid_ports; port++) {
 		struct uc_route route = uc_route_load(&d->ports[port]);
 
-		if (route.usable && route.vcpu == v->id && uc_abi_fifo.is_pending(d, port))
+		if (route.usable && (!v || route.vcpu == v->id) && uc_abi_fifo.is_pending(d, port))
 			uc_raise(d, port);
 	}
 }
@@ -34,7 +35,7 @@ static bool is_place(uint64_t offset)
 	return offset <= UC_FRAME_SIZE - sizeof(struct uc_fifo_control_block) && offset % 8 == 0;
 }
 
-/* The vCPU has its block from now on. d's lock held. */
+/* The vCPU has its block from now on; relink_pending() must follow. d's lock held. */
 static void publish(struct uc_domain *d, struct uc_vcpu *v, struct uc_fifo_control_block *control)
 {
 	uc_store_seq(&v->control, control);
@@ -42,7 +43,6 @@ static void publish(struct uc_domain *d, struct uc_vcpu *v, struct uc_fifo_contr
 		uc_store_seq(&d->abi, &uc_abi_fifo);
 		park_2l_pending(d);
 	}
-	relink_pending(d, v);
 }
 
 int uc_init_control(struct uc_domain *d, uint32_t vcpu, uint64_t gfn, uint32_t offset)
@@ -58,10 +58,12 @@ int uc_init_control(struct uc_domain *d, uint32_t vcpu, uint64_t gfn, uint32_t o
 
 	uc_lock(&d->lock, d->host);
 	frame = v->control ? 0 : uc_frame_map(d, gfn);
-	if (frame)
+	if (frame) {
 		publish(d, v, (struct uc_fifo_control_block *)(frame + offset));
-	else
+		relink_pending(d, v);
+	} else {
 		rc = -XEN_EINVAL;
+	}
 	uc_unlock(&d->lock);
 	return rc;
 }
@@ -96,6 +98,8 @@ int uc_controls_end(struct uc_domain *d, uint32_t nr_staged, int rc)
 			publish(d, v, v->staged);
 		v->staged = 0;
 	}
+	if (!rc)
+		relink_pending(d, 0); /* once, not for each: a port is looked at once a call */
 	uc_unlock(&d->lock);
 	return rc;
 }

@@ -202,8 +202,12 @@ void uc_endpoint_quiesce(struct uc_domain *d, struct uc_port *p)
 {
 	uint32_t spins = 0;
 
-	/* Pairs with uc_send(): it counts itself in, then looks at the kind again. */
-	while (uc_load_seq(&p->in_endpoint))
+	/*
+	 * Pairs with uc_send(): it counts itself in, then looks at the kind again. A
+	 * read-modify-write, because a load could be served while the change of the kind is still
+	 * in this CPU's store buffer.
+	 */
+	while (__atomic_fetch_add(&p->in_endpoint, 0, __ATOMIC_SEQ_CST))
 		uc_spin(&spins, d->host);
 	uc_store(&p->endpoint, (struct uc_endpoint *)0);
 }

@@ -233,9 +233,9 @@ MUTANTS = [
     mutant("1", "2-level events are not carried into FIFO", SETUP,
            "if (uc_2l_take_pending(d, port))", "if (0)"),
     mutant("1", "a new control block does not look for events", SETUP,
-           "\trelink_pending(d, v);\n", ""),
+           "\t\trelink_pending(d, v);\n", ""),
     mutant("1", "the control block is published after the look", SETUP,
-           "\trelink_pending(d, v);\n", "",
+           "\t\trelink_pending(d, v);\n", "",
            "\tuc_store_seq(&v->control,", "\trelink_pending(d, v);\n\tuc_store_seq(&v->control,"),
     mutant("1", "bind_vcpu leaves events behind", PORT,
            "if (!old->control && uc_abi_of(d)->is_pending(d, port))", "if (0)"),
@@ -323,6 +323,7 @@ MUTANTS = [
 
     # All control blocks at once.
     mutant("ABI", "a failed batch keeps its frames", SETUP, "\t\tif (rc)\n\t\t\tuc_frame_unmap(d, v->staged);\n\t\telse", "\t\tif (!rc)"),
+    mutant("1", "a batch does not look for events", SETUP, "\t\trelink_pending(d, 0);", "\t\t;"),
     mutant("ABI", "a failed batch registers some", SETUP, "\t\tif (rc)\n", "\t\tif (0)\n"),
     mutant("3", "a batch takes a vCPU's second block", SETUP,
            "if (v->control || place->zero ||", "if (place->zero ||"),

@@ -21,7 +21,7 @@ import time
 from mutants import MUTANTS
 
 PLAIN = ["abi", "setup", "deliver", "fifo", "poll", "lifecycle", "endpoint", "hostile", "route", "handover", "told", "affinity_op",
-         "pirq", "reset", "virq", "limits", "controls"]
+         "pirq", "reset", "virq", "limits", "controls", "advisories"]
 # Cheap ones first: most mutants are noticed by the first that looks.
 PROGRAMS = [(t, "plain") for t in PLAIN] + [
     ("steps", "stepped"),

@@ -83,6 +83,28 @@ static void what_was_raised_before_is_carried_over(void **state)
 	assert_int_equal(run_all(m), 1);
 }
 
+/* By vCPUs that had no block yet, while another has made the domain FIFO. */
+static void what_waited_for_a_block_is_linked(void **state)
+{
+	struct uc_control_place places[VCPUS];
+	struct machine *m = boot(state);
+	struct line l[2];
+
+	start_control(m, 3);
+	add_page(m);
+	for (uint32_t i = 0; i < 2; i++) {
+		open_line(m, &l[i], i);
+		raise_line(&l[i]);
+	}
+	assert_int_equal(run_all(m), 0);
+	fill(places);
+	assert_int_equal(uc_init_controls(&m->d, places, 3), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		m->gv[i].control = m->vcpus[i].control;
+	assert_int_equal(run(m, 0), 1);
+	assert_int_equal(run(m, 1), 1);
+}
+
 static void the_first_few_will_do(void **state)
 {
 	struct machine *m = boot(state);
@@ -195,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(all_are_registered_at_once),
 		TEST(what_was_raised_before_is_carried_over),
+		TEST(what_waited_for_a_block_is_linked),
 		TEST(the_first_few_will_do),
 		TEST(one_bad_place_rolls_all_back),
 		TEST(one_that_has_its_block_refuses_all),
