@@ -6,6 +6,8 @@
  */
 #include "bench.h"
 
+#define STRETCH 32 /* crossings there and back */
+
 struct world {
 	uint32_t line __attribute__((aligned(128)));
 	uint32_t end __attribute__((aligned(128)));
@@ -35,24 +37,37 @@ static void run_add(struct work *w)
 	w->handled = (uint32_t)(f->line - before);
 }
 
-/* Thread 0 makes the line odd, thread 1 even: two ways, of which one is counted for each thread. */
+static void cross(struct world *f, struct work *w)
+{
+	while (__atomic_load_n(&f->line, __ATOMIC_ACQUIRE) % 2 != w->thread)
+		threads_relax();
+	__atomic_store_n(&f->line, f->line + 1, __ATOMIC_RELEASE);
+	w->handled++;
+}
+
+/*
+ * Thread 0 makes the line odd, thread 1 even. The quickest of some stretches counts: it takes only
+ * one of the two to lose its CPU for a crossing to take milliseconds.
+ */
 static void run_bounce(struct work *w)
 {
-	struct world *f = w->world;
-	uint64_t start;
+	uint64_t shortest = UINT64_MAX, left = w->events / 2;
 
+	w->handled = 0;
+	w->expected = left;
+	w->timed = w->thread == 0 ? 2 * STRETCH : 0;
 	threads_meet();
-	start = ticks();
-	for (uint64_t n = w->events / 2; n; n--) {
-		while (__atomic_load_n(&f->line, __ATOMIC_ACQUIRE) % 2 != w->thread)
-			threads_relax();
-		__atomic_store_n(&f->line, f->line + 1, __ATOMIC_RELEASE);
-		w->handled++;
+	while (left) {
+		uint64_t n = left < STRETCH ? left : STRETCH, start = ticks(), took;
+
+		for (uint64_t i = 0; i < n; i++)
+			cross(w->world, w);
+		took = (ticks() - start) * STRETCH / n;
+		shortest = took < shortest ? took : shortest;
+		left -= n;
 	}
 	threads_meet();
-	w->ticks = w->thread == 0 ? ticks() - start : 0;
-	w->timed = w->thread == 0 ? w->events : 0;
-	w->expected = w->events / 2;
+	w->ticks = w->thread == 0 ? shortest : 0;
 }
 
 const struct contender contender_floor = {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define NAME_WIDTH   40
-#define COLUMN_WIDTH 12
+#define COLUMN_WIDTH 13
 
 static void cpu_model(char *model, size_t size)
 {
