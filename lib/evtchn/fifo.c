@@ -232,6 +232,9 @@ static inline bool is_ruled(const struct uc_domain *d, struct uc_route route)
 	return !route.policy && uc_load_acquire(&d->routing);
 }
 
+/* The halves of a route's word, where it goes and where it went, lie over each other. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "is_at_home() shifts the word");
+
 /*
  * The next event goes where the last one went, whoever runs: the port is bound, pinned there with
  * that priority, and no set could forbid it. Most raises find this, and ask no further.
