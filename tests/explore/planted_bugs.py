@@ -24,13 +24,14 @@ def bug(kind, name, file, change, *args):
 
 BUGS = [
     bug("lost event", "the word is looked at before PENDING is set", FIFO,
-        ("\twas_pending = uc_g32_test_and_set(word, UC_FIFO_PENDING_BIT);\n",
-         "\tw = uc_g32_read(word);\n\twas_pending = uc_g32_test_and_set(word, UC_FIFO_PENDING_BIT);\n",
-         "\t\tuc_count(&p->events);\n\tw = uc_g32_read(word);\n", "\t\tuc_count(&p->events);\n"),
+        ("\twas_pending = uc_g32_test_and_set(e.word, UC_FIFO_PENDING_BIT);\n",
+         "\tw = uc_g32_read(e.word);\n\twas_pending = uc_g32_test_and_set(e.word, UC_FIFO_PENDING_BIT);\n",
+         "\t\tuc_count(&d->ports[port].events);\n\tw = uc_g32_read(e.word);\n",
+         "\t\tuc_count(&d->ports[port].events);\n"),
         "one-port"),
     bug("lost event", "unmask looks before it clears MASKED", FIFO,
-        ("\tuc_g32_clear(word, UC_FIFO_MASKED_BIT);\n\tw = uc_g32_read(word);\n",
-         "\tw = uc_g32_read(word);\n\tuc_g32_clear(word, UC_FIFO_MASKED_BIT);\n"),
+        ("\tuc_g32_clear(e.word, UC_FIFO_MASKED_BIT);\n\tw = uc_g32_read(e.word);\n",
+         "\tw = uc_g32_read(e.word);\n\tuc_g32_clear(e.word, UC_FIFO_MASKED_BIT);\n"),
         "unmask-call"),
     bug("lost event", "READY before HEAD", FIFO,
         ("\tuc_g32_write(&v->control->head[priority], port);\n"
@@ -51,10 +52,10 @@ BUGS = [
     bug("lost event", "a vCPU goes without waiting for raises", PORT,
         ("\tuc_pass_locks(v->domain);\n", ""), "offline"),
     bug("lost event", "2-level unmask looks before it clears the mask", TWOLEVEL,
-        ("if (s && uc_g64_test_and_clear(&s->mask[port / 64], port % 64) &&\n"
-         "\t    uc_abi_2l.is_pending(d, port))",
-         "if (s && uc_abi_2l.is_pending(d, port) &&\n"
-         "\t    uc_g64_test_and_clear(&s->mask[port / 64], port % 64))"),
+        ("if (s && uc_g32_test_and_clear(mask_word(d, s, port), port % 32) &&\n"
+         "\t    is_set(pending_word(s, port), port))",
+         "if (s && is_set(pending_word(s, port), port) &&\n"
+         "\t    uc_g32_test_and_clear(mask_word(d, s, port), port % 32))"),
         "two-level-unmask"),
     bug("lost event", "a mark taken after a reset, an epoch of before", FIFO,
         ("of another epoch. */\n\treturn find_word(d, e);",
@@ -74,12 +75,12 @@ BUGS = [
          "\t\tdone = link_at(d, v, route.priority, q, e);\n"),
         "one-port", "two-ports"),
     bug("double link", "a hand-over does not ask who cleared READY", HANDOVER,
-        ("if (uc_g32_test_and_clear(&v->control->ready, priority)) {",
-         "if (uc_g32_read(&v->control->ready) & (1u << priority)) {\n"
+        ("\t    uc_g32_test_and_clear(&v->control->ready, priority)) {",
+         "\t    (uc_g32_read(&v->control->ready) & (1u << priority))) {\n"
          "\t\tuc_g32_clear(&v->control->ready, priority);"),
         "hand-over"),
     bug("cycle", "a moved port keeps its LINK", HANDOVER,
-        ("\trelink(d, port, 0);\n\tupcall =", "\tupcall ="), "hand-over-both", "hand-over"),
+        ("\t\trelink(d, port, 0);\n", ""), "hand-over-both", "hand-over"),
     bug("cycle", "the port itself is linked behind its own word", FIFO,
         ("\tif (old->tail == port)\n\t\told->tail = 0;\n",
          "\tif (old->tail == port && old != &v->queue[priority])\n\t\told->tail = 0;\n"),
@@ -117,7 +118,7 @@ FUZZ_BUGS = [
     bug("bad access", "the port after the last is taken for valid", PRIVATE,
         ("return port < valid ?", "return port < valid + 1 ?"), *RANDOM),
     bug("bad access", "a control block over the end of its frame", SETUP,
-        ("offset > UC_FRAME_SIZE - sizeof(struct uc_fifo_control_block) ||", "offset > UC_FRAME_SIZE - 8 ||"), *RANDOM),
+        ("offset <= UC_FRAME_SIZE - sizeof(struct uc_fifo_control_block) &&", "offset <= UC_FRAME_SIZE - 8 &&"), *RANDOM),
     bug("bad access", "vcpu_info copied onto itself", DOMAIN,
         ("memcpy(info, &old, sizeof(old));", "memcpy(info, v->info, sizeof(*info));"), *RANDOM),
     bug("stale tail", "a port that went elsewhere stays its old queue's tail", FIFO,
@@ -130,6 +131,6 @@ FUZZ_BUGS = [
     bug("count", "a poll that is refused stays counted", POLL,
         ("\tif (rc)\n\t\tuc_poll_end(v);\n", ""), *RANDOM),
     bug("count", "a closed timer is still the vCPU's", PORT,
-        ("\tif (peer.kind == UC_PORT_VIRQ)\n\t\tuc_store_release(", "\tif (0)\n\t\tuc_store_release("), *RANDOM),
+        ("\tif (peer.kind == UC_PORT_VIRQ)\n\t\tuc_virq_unbind(", "\tif (0)\n\t\tuc_virq_unbind("), *RANDOM),
     bug("count", "a frame stays mapped", DOMAIN, ("\t\tuc_frame_unmap(d, v->control);\n", ""), *RANDOM),
 ]
