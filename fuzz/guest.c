@@ -28,6 +28,7 @@ struct guest guests[DOMAINS];
 static struct uc_domain domains[DOMAINS];
 static struct uc_vcpu vcpus_a[VCPUS], vcpus_b[VCPUS];
 static struct uc_port ports_a[PORTS], ports_b[PORTS];
+static struct uc_pirq pirqs_a[PIRQS], pirqs_b[PIRQS];
 static uint64_t affinity_a[PORTS + 2], affinity_b[PORTS + 2];
 static uint8_t frames[DOMAINS][FRAMES][2][UC_FRAME_SIZE] __attribute__((aligned(UC_FRAME_SIZE)));
 static struct uc_domain *by_id[FIRST_ID + DOMAINS];
@@ -168,7 +169,8 @@ static void hear(struct uc_endpoint *e)
 	(void)e;
 }
 
-static void begin_one(uint32_t i, struct uc_vcpu *vcpus, struct uc_port *ports, uint64_t *affinity)
+static void begin_one(uint32_t i, struct uc_vcpu *vcpus, struct uc_port *ports, uint64_t *affinity,
+		      struct uc_pirq *pirqs)
 {
 	struct uc_domain_config config = {.host = &host,
 					  .id = (uint16_t)(FIRST_ID + i),
@@ -176,12 +178,17 @@ static void begin_one(uint32_t i, struct uc_vcpu *vcpus, struct uc_port *ports, 
 					  .nr_vcpus = VCPUS,
 					  .ports = ports,
 					  .nr_ports = PORTS,
-					  .affinity = affinity};
+					  .affinity = affinity,
+					  .pirqs = pirqs,
+					  .nr_pirqs = PIRQS};
 	struct guest *g = &guests[i];
 
 	memset(vcpus, 0, VCPUS * sizeof(*vcpus));
 	memset(ports, 0, PORTS * sizeof(*ports));
 	memset(affinity, 0, (PORTS + 2) * sizeof(*affinity));
+	memset(pirqs, 0, PIRQS * sizeof(*pirqs));
+	for (uint32_t p = 1; p < PIRQS; p++)
+		pirqs[p].trigger = p % 2 ? UC_PIRQ_LEVEL : UC_PIRQ_EDGE;
 	*g = (struct guest){.d = &domains[i], .vcpus = vcpus};
 	for (uint32_t e = 0; e < ENDPOINTS; e++)
 		g->endpoint[e].notify = hear;
@@ -207,8 +214,8 @@ void guest_begin(void)
 	memset(domains, 0, sizeof(domains));
 	memset(by_id, 0, sizeof(by_id));
 	host = (struct uc_host){.ops = &ops, .domains = by_id, .nr_domains = FIRST_ID + DOMAINS};
-	begin_one(0, vcpus_a, ports_a, affinity_a);
-	begin_one(1, vcpus_b, ports_b, affinity_b);
+	begin_one(0, vcpus_a, ports_a, affinity_a, pirqs_a);
+	begin_one(1, vcpus_b, ports_b, affinity_b, pirqs_b);
 	guest_disarm();
 	touched = 0;
 }

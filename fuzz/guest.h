@@ -17,6 +17,7 @@
 #define PORTS	     64u
 #define FRAMES	     8u
 #define ENDPOINTS    4u
+#define PIRQS	     4u /* 0 is not the guest's, odd ones are levels */
 #define FRAME_SHARED 0u
 #define FRAME_INFO   1u
 #define FRAME_BLOCKS 2u /* every vCPU's control block, 128 bytes apart */

@@ -86,6 +86,8 @@ static void any_evtchn_op(struct guest *g)
 
 	if (cmd == 23)
 		cmd = UC_EVTCHNOP_SET_AFFINITY;
+	if (cmd == 22)
+		cmd = UC_EVTCHNOP_INIT_CONTROLS;
 	size = uc_evtchn_arg_size(cmd, &out);
 	if (size < 0 || size > (int)sizeof(arg))
 		return;
@@ -294,6 +296,46 @@ static void take_all_ports(struct guest *g)
 		;
 }
 
+/* In pieces, as its guest makes them: the next bytes may have others between two. */
+static void reset(struct guest *g)
+{
+	uc_reset(g->d, byte() % 2);
+}
+
+static void bind_pirq(struct guest *g)
+{
+	uint32_t port;
+
+	uc_bind_pirq(g->d, byte() % (PIRQS + 1), &port);
+}
+
+static void change_pirq(struct guest *g)
+{
+	uint32_t pirq = byte() % (PIRQS + 1);
+
+	uc_pirq_raise(g->d, pirq);
+	uc_pirq_set_level(g->d, pirq, byte() % 2);
+}
+
+static void end_pirq(struct guest *g)
+{
+	uc_pirq_eoi(g->d, byte() % (PIRQS + 1));
+}
+
+static void change_limits(struct guest *g)
+{
+	uc_domain_set_compat(g->d, byte() % 2);
+	uc_domain_set_quota(g->d, number());
+}
+
+static void change_handler(struct guest *g)
+{
+	uint32_t virq = byte() % (UC_VIRQS + 1);
+
+	uc_host_set_virq_handler(g->d->host, virq, (uint16_t)(byte() % 4));
+	uc_global_virq_raise(g->d->host, virq);
+}
+
 static void look(struct guest *g)
 {
 	struct uc_port_info info;
@@ -339,6 +381,12 @@ static const struct op {
 	{"bind_virq", bind_virq, CONTROL},
 	{"close", close_port, CONTROL},
 	{"take_all_ports", take_all_ports, PORTS *CONTROL},
+	{"reset", reset, CONTROL},
+	{"bind_pirq", bind_pirq, CONTROL},
+	{"change_pirq", change_pirq, 2 * RAISE_WORDS},
+	{"end_pirq", end_pirq, RAISE_WORDS},
+	{"change_limits", change_limits, 0},
+	{"change_handler", change_handler, RAISE_WORDS},
 	{"look", look, 8},
 };
 

@@ -53,6 +53,11 @@ def ops_seeds():
     yield "pair", start(FIFO, FIFO) + pair + op("close", 1) + op("send", 1, guest=1)
     yield "virq", start(FIFO) + op("bind_virq", 1, 0) + op("raise_virq", 1, 0) + op("close", 1)
     yield "full", start(FOLLOW) + op("take_all_ports") + raise_all + op("close", 7) + op("open_endpoint", 3) + op("raise", 3)
+    yield "reset", queue + op("reset", 0) + raise_all + b"".join(op("init_control", v, 0) for v in range(3)) + op(
+        "expand_array", 0) + raise_all + op("hand_over", 0)
+    yield "pirqs", start(FOLLOW) + op("bind_pirq", 1) + op("change_pirq", 1, 1) + op("consume", 0) + op(
+        "end_pirq", 1) + op("bind_pirq", 2) + op("change_pirq", 2, 0) + op("close", 4)
+    yield "32-bit", start(TWO_LEVEL) + op("change_limits", 1, 31) + op("open_endpoint", 0) + op("raise", 0)
     yield "poll", start(FOLLOW) + op("poll", 1, 0, 4) + op("raise", 0) + op("poll", 1, 0, 4)
     yield "hostile-tail", queue + op("flip_bit", 0, 6, 29) + raise_all + op("flip_during_the_next", 3, 30) + op("raise", 1)
     yield "hostile-ready", queue + op("write_word", 3, 0, 31, 255) + hand_over
