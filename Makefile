@@ -5,7 +5,7 @@ export UPCALL_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/
 BUILD := build
 UPCALL := $(BUILD)/cli/upcall
 
-.PHONY: help bench bench-raise demo check check-long check-quick build setup format clean
+.PHONY: help bench bench-raise demo check check-long check-quick fuzz build setup format clean
 
 help:
 	@echo 'make demo         boot a stock 4-vCPU Linux guest, show its event channels, compare policies (4 minutes)'
@@ -13,6 +13,7 @@ help:
 	@echo 'make check-long   what may change about events changes at random, 10 minutes on each stock kernel; all guests'
 	@echo 'make check-quick  unit tests and bad input only, without a guest'
 	@echo 'make bench        all comparisons of bench/scenarios, into docs/results.md (6 to 8 minutes each)'
+	@echo 'make fuzz         libFuzzer on the library, an hour on each target (FUZZ_SECONDS=N)'
 	@echo 'make bench-raise  what one event costs: the library beside draft A, eventfd, a pipe (3 minutes; docs/performance.md)'
 	@echo 'make build        build/cli/upcall'
 	@echo 'make format       clang-format over the tree'
@@ -42,6 +43,9 @@ check: build
 
 check-long: build
 	@tests/check --long
+
+fuzz: setup
+	@fuzz/run --seconds $(or $(FUZZ_SECONDS),3600)
 
 check-quick: build
 	@tests/check --quick

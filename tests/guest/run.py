@@ -44,8 +44,8 @@ class Test:
 # `make check-long`.
 FEW_CPUS = {("6.12", "FIFO"): (1, 4, 8), ("6.12", "2-level"): (2, 4),
             ("6.1", "FIFO"): (4,), ("6.1", "2-level"): (2,)}
-FEW_HOTPLUG = {"6.12": (("FIFO", "pinned"), ("FIFO", "follow"), ("2-level", "pinned")),
-               "6.1": (("FIFO", "follow"),)}
+FEW_HOTPLUG = {"6.12": (("FIFO", "follow"), ("2-level", "pinned")), "6.1": ()}
+HOTPLUG = (("FIFO", "pinned"), ("FIFO", "follow"), ("2-level", "pinned"))
 
 
 def make_tests(every):
@@ -61,7 +61,7 @@ def make_tests(every):
                     append="" if abi == "FIFO" else "xen.fifo_events=0", abi=abi))
         tests.append(Test(f"{kernel}-follow-4cpu", kernel, 4,
                           "report,counters:12,work:10,counters:12,poweroff", policy="follow"))
-        for abi, policy in FEW_HOTPLUG["6.12"] if every else FEW_HOTPLUG[kernel]:
+        for abi, policy in HOTPLUG if every else FEW_HOTPLUG[kernel]:
             tests.append(Test(
                 f"{kernel}-{abi}-{policy}-hotplug", kernel, 4,
                 "report,hotplug:50,counters:12,poweroff", policy=policy,
