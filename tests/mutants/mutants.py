@@ -75,7 +75,7 @@ MUTANTS = [
            "\t\tuc_fifo_announce(d, v, route, done == LINKED_UPCALL);",
            "\tuc_unlock(&p->lock);",
            "\tif (!fifo_link_again(d, e))\n",
-           "\tuc_vcpu_upcall(&d->vcpus[d->ports[e->port].route.vcpu]);\n"
+           "\tuc_vcpu_upcall(&d->vcpus[d->ports[e.port].route.vcpu]);\n"
            "\tif (!fifo_link_again(d, e))\n"),
     mutant("1", "a guest widens the host's set", "lib/evtchn/op.c",
            "if (!uc_domain_may_use(d, i))", "if (0)"),
