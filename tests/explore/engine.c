@@ -108,6 +108,17 @@ static void leave(enum state state, const volatile void *waits_for)
 	switch_to(mask ? choose(mask, MAIN) : MAIN);
 }
 
+/* It may be a loop that waits; if so, and nobody else can end it, STEPS_MAX does. */
+static void let_others_run(struct actor_state *me)
+{
+	uint32_t others = enabled() & ~(1u << (uint32_t)e.current);
+
+	me->same = 0;
+	if (others)
+		switch_to(choose(others, MAIN));
+	e.begins = true;
+}
+
 static void wake(const volatile void *address)
 {
 	for (uint32_t i = 0; i < e.nr_actors; i++) {
@@ -182,10 +193,8 @@ void explore_access(const volatile void *address, int write)
 	if (write)
 		wake(address);
 	me->stale = false;
-	if (me->same > SAME_MAX) {
-		me->same = 0;
-		leave(WAITING, address);
-	}
+	if (me->same > SAME_MAX)
+		let_others_run(me);
 }
 
 void explore_pause(void)

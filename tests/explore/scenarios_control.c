@@ -359,7 +359,7 @@ const struct scenario scenarios_control[] = {
 	 "a port's set changes while it is raised and waits",
 	 with_waiting,
 	 {SENDER(0), {"host", confines_to_1, 0}, VCPU(0), VCPU(1)},
-	 .preemptions = 2},
+	 .preemptions = 1},
 	{"affinity-domain",
 	 "the domain's set changes while a port is raised",
 	 with_waiting,

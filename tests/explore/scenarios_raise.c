@@ -205,7 +205,7 @@ const struct scenario scenarios_raise[] = {
 	  {"sender", raises, 2},
 	  {"vcpu0", vcpu, 0, true},
 	  {"vcpu1", vcpu, 1, true}},
-	 .preemptions = 2},
+	 .preemptions = 1},
 	{"hand-over-ipi",
 	 "what waits moves on, but for an IPI",
 	 with_waiting_ipi,
