@@ -21,12 +21,13 @@ import time
 from mutants import MUTANTS
 
 PLAIN = ["abi", "setup", "deliver", "fifo", "poll", "lifecycle", "endpoint", "hostile", "route", "handover", "told", "affinity_op",
-         "pirq", "reset", "virq", "limits", "controls", "advisories"]
+         "pirq", "reset", "virq", "limits", "controls", "advisories", "advisories_reset"]
 # Cheap ones first: most mutants are noticed by the first that looks.
 PROGRAMS = [(t, "plain") for t in PLAIN] + [
     ("steps", "stepped"),
     ("steps_route", "stepped"),
     ("steps_reset", "stepped"),
+    ("advisories_races", "stepped"),
     ("stress", "stepped"),
     ("moves", "stepped"),
     ("stress", "plain"),
@@ -34,7 +35,7 @@ PROGRAMS = [(t, "plain") for t in PLAIN] + [
 ]
 # What a program is linked with besides the library.
 HELPERS = {"steps": ["fixture", "play"], "steps_route": ["fixture", "play"],
-           "steps_reset": ["fixture", "play"]}
+           "steps_reset": ["fixture", "play"], "advisories_races": ["fixture", "play"]}
 FLAGS = ["-std=gnu11", "-O1", "-w", "-D_GNU_SOURCE", "-Iinclude", "-I."]
 TESTS = "tests/unit/lib"
 # Threads decide what these come across: a mutant is missed only when so many runs have missed it.
