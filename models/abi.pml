@@ -178,8 +178,6 @@ inline fifo_link(p)
 inline raise(p)
 {
 	due = 0; /* a label cannot come first */
-again:
-	epoch_seen = epoch;
 way:
 	if
 	:: fifo -> goto as_fifo
@@ -203,7 +201,17 @@ as_fifo:
 	:: atomic { word == 0 -> parked[p] = 1 };
 		look_up();
 		if
-		:: atomic { word != 0 -> word = (parked[p] -> word : 0); parked[p] = 0 }
+		:: atomic { word != 0 -> word = (parked[p] -> word : 0); parked[p] = 0 };
+			/* The mark may stand for a raise after a reset, too. */
+			if
+#ifdef MARK_OF_OLD
+			:: word != 0
+#else
+			:: atomic { word != 0 -> word = 0; began = 0 };
+				goto way
+#endif
+			:: word == 0
+			fi
 		:: word == 0
 		fi
 	:: word != 0
@@ -218,15 +226,7 @@ as_fifo:
 	fi;
 looked:
 	atomic {
-		word = 0; t = 0; began = 0; v = 0; old = 0; was = 0; may = 0; due = 0;
-		if
-#ifdef NO_REPEAT
-		:: epoch_seen = 0
-#else
-		:: epoch == epoch_seen -> epoch_seen = 0
-		:: epoch != epoch_seen -> goto again
-#endif
-		fi
+		word = 0; t = 0; began = 0; v = 0; old = 0; was = 0; may = 0; due = 0
 	}
 }
 
@@ -236,7 +236,7 @@ byte todo;
 /* A sender; with `serve`, the raises that hypercalls make, which any thread makes in the same way. */
 proctype thread(byte raises; byte one; byte other; bit serve)
 {
-	byte p, word, t, began, epoch_seen;
+	byte p, word, t, began;
 	bit v, old, was, may, due;
 
 end:

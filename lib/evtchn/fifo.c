@@ -306,17 +306,16 @@ static inline bool find_word(struct uc_domain *d, struct event *e)
 	return e->word;
 }
 
-/* No word yet: the raise is remembered until the guest adds its page. True: it just did. */
-static __attribute__((noinline)) bool park(struct uc_domain *d, struct event *e)
+/* No word yet: the raise is remembered until the guest adds its page. */
+static __attribute__((noinline)) void park(struct uc_domain *d, uint32_t port)
 {
-	struct uc_port *p = &d->ports[e->port];
+	struct uc_port *p = &d->ports[port];
 
 	/* Pairs with fifo_add_page(): it publishes the page, then takes the marks. */
 	uc_store_seq(&p->parked, 1);
-	if (!uc_fifo_word(d, e->port) || !uc_xchg(&p->parked, 0))
-		return false;
-	/* The mark may stand for a raise after a reset, too: that is of another epoch. */
-	return find_word(d, e);
+	/* The mark may stand for a raise after a reset, too: by whatever ABI there is by now. */
+	if (uc_fifo_word(d, port) && uc_xchg(&p->parked, 0))
+		uc_raise(d, port);
 }
 
 /*
@@ -390,8 +389,10 @@ static void fifo_raise(struct uc_domain *d, uint32_t port)
 	struct event e = {.port = port};
 	uint32_t w;
 
-	if (__builtin_expect(!find_word(d, &e), 0) && !park(d, &e))
+	if (__builtin_expect(!find_word(d, &e), 0)) {
+		park(d, port);
 		return;
+	}
 	w = uc_g32_read(e.word);
 	if (w & (UC_FIFO_PENDING | UC_FIFO_MASKED | UC_FIFO_LINKED))
 		fifo_raise_stepwise(d, e);

@@ -218,7 +218,7 @@ MUTANTS = [
     mutant("1", "a parked raise is replayed for ever", DOMAIN,
            "if (uc_xchg(&d->ports[port].parked, 0))", "if (d->ports[port].parked)"),
     mutant("1", "no second look after parking in FIFO", FIFO,
-           "of another epoch. */\n\treturn find_word(d, e);", "of another epoch. */\n\treturn false;"),
+           "\tif (uc_fifo_word(d, port) && uc_xchg(&p->parked, 0))", "\tif (0)"),
     mutant("1", "a raise parked in 2-level does not look at the ABI again", TWOLEVEL,
            "\tif (!s)\n\t\tgoto switched;\n\tif (uc_g32_test_and_set", "\tif (!s)\n\t\treturn;\n\tif (uc_g32_test_and_set"),
     mutant("1", "no second look after parking in 2-level", TWOLEVEL,
