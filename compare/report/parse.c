@@ -113,7 +113,7 @@ static bool is_name(const char *text)
 	size_t n = text ? strlen(text) : 0;
 
 	return n && n <= UC_NAME_MAX &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-") ==
 		       n;
 }
 

@@ -156,6 +156,23 @@ static void refuses_about(const char *from, const char *to, const char *what)
 	run_stop(&run);
 }
 
+/* What --policies takes is a name here, too. */
+static void boosts_are_names(void **state)
+{
+	struct run run = {.records = uc_records_new()};
+
+	(void)state;
+	run_line(&run,
+		 "{\"about\": {\"kernel\": \"6.12\", \"vcpus\": 2, \"host_cpus\": 2, "
+		 "\"competitors\": 1, \"competitor_vcpus\": 4, \"load\": \"busy\", "
+		 "\"quota_percent\": 0, \"rate_hz\": 100, \"window_ms\": 1000, \"seconds\": 75, "
+		 "\"seed\": 1, \"policies\": [\"pinned\", \"pinned+boost\", \"follow-boost\"], "
+		 "\"probes\": [\"icmp\"], \"where\": \"lab\", \"host\": \"QEMU\", "
+		 "\"version\": \"0.1\"}}");
+	assert_true(run.records->has_about);
+	run_stop(&run);
+}
+
 static void the_conditions_are_checked(void **state)
 {
 	(void)state;
@@ -304,6 +321,7 @@ int main(void)
 		CASE(windows_are_checked),
 		CASE(each_member_of_a_window_is_needed),
 		CASE(samples_are_checked),
+		CASE(boosts_are_names),
 		CASE(the_conditions_are_checked),
 		CASE(nothing_comes_before_the_conditions_or_after_the_end),
 		CASE(the_latest_progress_is_known),
